@@ -1,0 +1,278 @@
+"""One batch to Spotzee: requests over HTTP, again while only the moment is at fault.
+
+The only module that knows ``requests``. What an answer means is decided in `answers`, how long to
+wait in `pacing`; here is the loop that calls them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+
+import requests
+import urllib3
+
+from target_spotzee import answers
+from target_spotzee.answers import Again, Answer, Delivered, Refused, StaleKey
+from target_spotzee.batch import Batch
+from target_spotzee.exceptions import RunError
+from target_spotzee.gate import Gate
+from target_spotzee.pacing import Clock, Random, backoff_seconds
+from target_spotzee.trace import Trace
+
+_CHUNK_BYTES = 65_536
+_MAX_ANSWER_BYTES = 8_000_000
+
+logger = logging.getLogger("target-spotzee")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where batches go and how.
+
+    Attributes:
+        url: Base address of the API.
+        api_key: Secret key.
+        api_version: ``Spotzee-Version``.
+        synchronous: ``POST /users/batch`` with results per item, else ``PATCH /users``, queued.
+        timeout_seconds: For one attempt.
+        max_retry_seconds: For one batch, without the waits that Spotzee asks for.
+        own_keys: Whether no other process can have used this run's idempotency keys.
+    """
+
+    url: str
+    api_key: str = field(repr=False)
+    api_version: str
+    synchronous: bool = True
+    timeout_seconds: float = 30.0
+    max_retry_seconds: float = 600.0
+    own_keys: bool = True
+
+
+class Client:
+    """Sends batches, one at a time. Each worker has its own, and with it a connection.
+
+    Args:
+        endpoint: Where to.
+        gate: Shared by all clients.
+        session: Carries the requests; see `new_session`.
+        clock: Monotonic seconds.
+        now: The time of day, with its zone.
+        random: Numbers in [0, 1) for the jitter.
+        new_key: Makes an idempotency key that nobody has used.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        gate: Gate,
+        session: requests.Session,
+        *,
+        clock: Clock,
+        now: Callable[[], datetime],
+        random: Random,
+        new_key: Callable[[], str],
+    ) -> None:
+        self._endpoint = endpoint
+        self._gate = gate
+        self._session = session
+        self._clock = clock
+        self._now = now
+        self._random = random
+        self._new_key = new_key
+        synchronous = endpoint.synchronous
+        self._method = "POST" if synchronous else "PATCH"
+        self._url = endpoint.url + ("/users/batch" if synchronous else "/users")
+        self._headers = {
+            "Authorization": f"Bearer {endpoint.api_key}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, application/problem+json",
+            "Spotzee-Version": endpoint.api_version,
+            "User-Agent": f"target-spotzee/{version('target-spotzee')}",
+        }
+
+    def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+        """Send a batch until Spotzee takes or refuses it.
+
+        Transient faults are met with the same bytes and the same key. A key that Spotzee knows
+        from elsewhere is given up once, for one that nobody has used.
+
+        Args:
+            batch: The batch.
+            trace: Filled in on the way, also if this raises.
+
+        Raises:
+            StoppedError: The gate closed first; the batch's fate is unknown if it was attempted.
+            RunError: The run's fault, or the retry budget is spent.
+        """
+        key, fresh = batch.key, False
+        trace.spent_seconds = batch.spent_seconds
+        if batch.attempts:
+            self._rest(backoff_seconds(batch.attempts, self._random), trace)
+        while True:
+            meaning, replayed = self._attempt(batch, key, trace, trust_replay=fresh)
+            if isinstance(meaning, StaleKey) or (
+                replayed and isinstance(meaning, Again) and meaning.unusable
+            ):
+                if fresh:
+                    raise RunError("Spotzee takes a new idempotency key for a used one")
+                key, fresh = self._new_key(), True
+                continue
+            if not isinstance(meaning, Again):
+                return meaning
+            self._wait(meaning, trace)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _attempt(
+        self,
+        batch: Batch,
+        key: str,
+        trace: Trace,
+        *,
+        trust_replay: bool,
+    ) -> tuple[answers.Meaning, bool]:
+        """Make one request and say what came of it, and whether it was a replay."""
+        trace.asked_seconds += self._gate.pass_through()
+        trace.attempts += 1
+        started = self._clock()
+        try:
+            answer = self._exchange(batch.body, key)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            trace.spent_seconds += self._clock() - started
+            return Again(_transport_fault(error)), False
+        seconds = self._clock() - started
+        trace.spent_seconds += seconds
+        trace.durations_ms.append(round(1000 * seconds))
+        trace.request_id = answer.request_id
+        trace.replayed += answer.replayed
+        if answer.status == 429:
+            trace.limited += 1
+        else:
+            self._gate.eased()
+        if answer.replayed and not (
+            trust_replay or (trace.attempts > 1 and self._endpoint.own_keys)
+        ):
+            return StaleKey(), True
+        meaning = answers.read(
+            answer,
+            len(batch.items),
+            synchronous=self._endpoint.synchronous,
+            now=self._now(),
+        )
+        if isinstance(meaning, Again) and meaning.limited:
+            self._gate.limited(started, meaning.retry_after_seconds)
+        return meaning, answer.replayed
+
+    def _exchange(self, body: bytes, key: str) -> Answer:
+        endpoint = self._endpoint
+        deadline = self._clock() + endpoint.timeout_seconds
+        with self._session.request(
+            self._method,
+            self._url,
+            data=body,
+            headers={**self._headers, "Idempotency-Key": key},
+            timeout=endpoint.timeout_seconds,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = b"".join(self._chunks(response, deadline))
+            return Answer(response.status_code, response.headers, content)
+
+    def _chunks(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+        """Yield the body as it comes, for no longer than the deadline and no more than the cap."""
+        left = _MAX_ANSWER_BYTES
+        while left > 0 and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
+            yield chunk
+            left -= len(chunk)
+            if self._clock() > deadline:
+                raise requests.Timeout
+
+    def _wait(self, again: Again, trace: Trace) -> None:
+        """Wait before the next attempt, unless the budget does not allow one."""
+        request = f" ({trace.request_id})" if trace.request_id else ""
+        if again.limited:
+            return  # the gate makes everybody wait
+        if again.retry_after_seconds is not None:
+            seconds = again.retry_after_seconds + 0.5 * self._random()
+            logger.warning("%s%s; trying again in %.1f s", again.reason, request, seconds)
+            trace.asked_seconds += seconds
+            self._gate.rest(seconds)
+        else:
+            seconds = backoff_seconds(trace.attempts, self._random)
+            if trace.spent_seconds + seconds > self._endpoint.max_retry_seconds:
+                raise RunError(
+                    f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.0f} s:"
+                    f" {again.reason}; start again to go on from the last state",
+                    trace.request_id,
+                )
+            logger.warning("%s%s; trying again in %.1f s", again.reason, request, seconds)
+            self._rest(seconds, trace)
+
+    def _rest(self, seconds: float, trace: Trace) -> None:
+        trace.spent_seconds += seconds
+        self._gate.rest(seconds)
+
+
+def new_session(url: str) -> requests.Session:
+    """Return a session that takes proxies and certificates from the environment once.
+
+    With ``trust_env`` on, ``requests`` would read them again for every request and let a netrc
+    entry replace the key.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies.update(requests.utils.get_environ_proxies(url))
+    session.verify = (
+        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    )
+    return session
+
+
+def _transport_fault(error: Exception) -> str:
+    """Return the moment's fault in a few words.
+
+    Raises:
+        RunError: Trying again can't help: no such host, no TLS, no valid certificate.
+    """
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise RunError(
+                f"Spotzee's certificate is not valid here ({cause.verify_message}); check api_url"
+                " and REQUESTS_CA_BUNDLE",
+            )
+        if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+            raise RunError("the server does not speak TLS at this address; check api_url")
+        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
+            raise RunError("the host in api_url does not exist; check api_url and DNS")
+        if isinstance(cause, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+            raise RunError("api_url can't be requested; check it")
+    if any(isinstance(cause, (requests.Timeout, TimeoutError)) for cause in causes):
+        return "no answer in time"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "connection refused"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "host name not resolved"
+    return f"connection broken ({type(causes[-1]).__name__})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what it wraps, the way requests and urllib3 wrap."""
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        cause = pending.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            pending += [cause.__context__, cause.__cause__, getattr(cause, "reason", None)]
+            pending += cause.args

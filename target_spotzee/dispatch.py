@@ -1,0 +1,271 @@
+"""Batches on their way: several at once, in order per user, taken apart where one is refused.
+
+The only module that starts threads. Workers do one thing, `Client.send`, and hand back what came
+of it; everything else here runs on the main thread, so nothing it touches needs a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from queue import SimpleQueue
+from typing import Protocol
+
+from target_spotzee.answers import Delivered, ItemError, Refused
+from target_spotzee.batch import Batch, Item
+from target_spotzee.exceptions import RunError, SpotzeeError
+from target_spotzee.fence import Fence
+from target_spotzee.gate import Gate, StoppedError
+from target_spotzee.pacing import Clock
+from target_spotzee.rejects import Reason
+from target_spotzee.settlement import Settlement
+from target_spotzee.summary import Requests
+from target_spotzee.trace import Trace
+from target_spotzee.wakeup import Wakeup
+
+logger = logging.getLogger("target-spotzee")
+
+
+class Sender(Protocol):
+    """What a worker sends batches with."""
+
+    def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+        """Send a batch; see `target_spotzee.client.Client.send`."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+Outcome = Delivered | Refused | BaseException
+
+
+class Dispatcher:
+    """Sends batches and settles their users.
+
+    Args:
+        connect: Makes a worker's sender; called on the worker's thread.
+        settlement: Where a user's end is noted.
+        requests: Where requests are counted.
+        gate: Closed here when the run has to stop.
+        wakeup: Wakes the main thread when a worker is done.
+        clock: Monotonic seconds.
+        max_in_flight: Batches under way at once.
+        max_retry_seconds: How long one user keeps being tried.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Sender],
+        settlement: Settlement,
+        requests: Requests,
+        gate: Gate,
+        wakeup: Wakeup,
+        clock: Clock,
+        *,
+        max_in_flight: int,
+        max_retry_seconds: float,
+    ) -> None:
+        self._connect = connect
+        self._settlement = settlement
+        self._requests = requests
+        self._gate = gate
+        self._wakeup = wakeup
+        self._clock = clock
+        self._max_in_flight = max_in_flight
+        self._max_retry_seconds = max_retry_seconds
+        self._fence = Fence()
+        self._ready: deque[Batch] = deque()
+        self._fenced = 0
+        self._in_flight = 0
+        self._threads: list[threading.Thread] = []
+        self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Batch, Trace, Outcome]] = SimpleQueue()
+        self._failure: SpotzeeError | None = None
+
+    @property
+    def failure(self) -> SpotzeeError | None:
+        """What a worker came back with that ends the run, if one did."""
+        return self._failure
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was submitted has met its end."""
+        return not (self._in_flight or self._ready or self._fenced)
+
+    @property
+    def full(self) -> bool:
+        """Whether as much waits as may be under way; the caller should wait, too."""
+        return len(self._ready) + self._fenced >= self._max_in_flight
+
+    def submit(self, batch: Batch) -> None:
+        """Send a batch as soon as its users and a worker are free."""
+        if self._fence.enter(batch):
+            self._ready.append(batch)
+        else:
+            self._fenced += 1
+        self._start()
+
+    def reap(self) -> None:
+        """Settle what the workers have finished, without waiting for more.
+
+        Raises:
+            SpotzeeError: A worker met the run's fault. Everything else it came back with is
+                settled nevertheless.
+        """
+        while not self._done.empty():
+            batch, trace, outcome = self._done.get()
+            self._in_flight -= 1
+            self._requests.add(trace, retry=bool(batch.attempts))
+            self._finish(batch, trace, outcome)
+        if self._failure is not None:
+            raise self._failure
+        self._start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Start nothing more and settle what is under way.
+
+        Args:
+            grace_seconds: How long to wait for it.
+        """
+        self._gate.close()
+        deadline = self._clock() + grace_seconds
+        while self._in_flight and not self._wakeup.urged:
+            left = deadline - self._clock()
+            if left <= 0:
+                break
+            self._wakeup.wait(left)
+            try:
+                self.reap()
+            except SpotzeeError:
+                continue  # it is kept in `failure`; the others still count
+
+    def close(self) -> None:
+        """Let idle workers go."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        if not self._in_flight:
+            for thread in self._threads:
+                thread.join()
+
+    def _start(self) -> None:
+        while self._ready and self._in_flight < self._max_in_flight and not self._gate.closed:
+            self._in_flight += 1
+            self._jobs.put(self._ready.popleft())
+            if len(self._threads) < self._in_flight:
+                # A daemon, so that one stuck in a request can't keep the process from ending.
+                thread = threading.Thread(target=self._work, daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def _work(self) -> None:
+        """Send one batch after the other. Runs on a worker's thread."""
+        with closing(self._connect()) as sender:
+            while (batch := self._jobs.get()) is not None:
+                trace = Trace()
+                outcome: Outcome
+                try:
+                    outcome = sender.send(batch, trace)
+                except BaseException as error:  # noqa: BLE001 - the main thread decides
+                    outcome = error
+                self._done.put((batch, trace, outcome))
+                self._wakeup.wake()
+
+    def _finish(self, batch: Batch, trace: Trace, outcome: Outcome) -> None:
+        if isinstance(outcome, Delivered):
+            self._delivered(batch, outcome, trace)
+        elif isinstance(outcome, Refused):
+            self._refused(batch, outcome, trace)
+        elif not isinstance(outcome, StoppedError):
+            self._fail(outcome)
+
+    def _fail(self, error: BaseException) -> None:
+        """Let nothing more start; the first failure is the one to tell."""
+        self._gate.close()
+        if not isinstance(error, SpotzeeError):
+            raise error
+        self._failure = self._failure or error
+
+    def _delivered(self, batch: Batch, delivered: Delivered, trace: Trace) -> None:
+        again: list[Item] = []
+        for index, item in enumerate(batch.items):
+            error = delivered.errors.get(index)
+            if error is None:
+                self._settlement.delivered(item)
+                self._let_go(batch, item)
+            elif error.worth_another_try:
+                again.append(item)
+                if trace.spent_seconds >= self._max_retry_seconds:
+                    self._fail(_gave_up(item, error, trace))
+            else:
+                self._reject(batch, item, error, trace)
+        if again:
+            self._resend(
+                batch.part(
+                    again,
+                    spent_seconds=trace.spent_seconds,
+                    attempts=batch.attempts + trace.attempts,
+                ),
+            )
+
+    def _refused(self, batch: Batch, refused: Refused, trace: Trace) -> None:
+        """Isolate whom a refusal of the whole batch is about: it names them, or halves tell."""
+        if refused.guilty:
+            for index, error in refused.guilty.items():
+                self._reject(batch, batch.items[index], error, trace)
+            rest = [item for i, item in enumerate(batch.items) if i not in refused.guilty]
+            if rest:
+                self._requests.split += 1
+                self._resend(batch.part(rest))
+        elif len(batch.items) == 1:
+            self._reject(batch, batch.items[0], refused.error, trace)
+        else:
+            self._requests.split += 1
+            for half in batch.halves():
+                self._resend(half)
+
+    def _reject(self, batch: Batch, item: Item, error: ItemError, trace: Trace) -> None:
+        """Reject a user; a folded one is taken apart first, so that only the bad record is lost."""
+        if len(item.parts) > 1:
+            self._requests.split += 1
+            self._resend(batch.part([item.apart()]))
+            return
+        ((_, ticket),) = item.parts
+        self._settlement.rejected(
+            ticket,
+            Reason(
+                error.code,
+                error.message,
+                error.field,
+                trace.request_id,
+                batch.attempts + trace.attempts,
+            ),
+        )
+        self._let_go(batch, item)
+
+    def _let_go(self, batch: Batch, item: Item) -> None:
+        """Free a settled user's identities, unless more of the same user is to follow."""
+        if item.following:
+            following, *others = item.following
+            following.following = others
+            self._resend(batch.part([following]))
+            return
+        for freed in self._fence.leave(item.user.identities):
+            self._fenced -= 1
+            self._ready.append(freed)
+
+    def _resend(self, batch: Batch) -> None:
+        """Send what is left of a batch; it still owns its users, so it goes first."""
+        self._ready.appendleft(batch)
+
+
+def _gave_up(item: Item, error: ItemError, trace: Trace) -> RunError:
+    _, ticket = item.parts[-1]
+    return RunError(
+        f"gave up on record {ticket.number} of stream {ticket.origin.stream!r} after"
+        f" {trace.spent_seconds:.0f} s: Spotzee keeps answering {error.code}; start again to go on"
+        " from the last state",
+        trace.request_id,
+    )

@@ -1,0 +1,71 @@
+"""What all workers share before a request: the budget, the pause, and the signal to stop."""
+
+from __future__ import annotations
+
+from threading import Event, Lock
+
+from target_spotzee.pacing import Pacer
+
+
+class StoppedError(Exception):
+    """No request may start any more."""
+
+
+class Gate:
+    """Lets requests through at the pace allowed, until it is closed.
+
+    Args:
+        pacer: The budget.
+    """
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._lock = Lock()
+        self._closed = Event()
+
+    def close(self) -> None:
+        """Let nothing through from now on and wake whoever waits."""
+        self._closed.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may start any more."""
+        return self._closed.is_set()
+
+    def pass_through(self) -> float:
+        """Wait for a slot and take it.
+
+        Returns:
+            The seconds that took.
+
+        Raises:
+            StoppedError: The gate is closed.
+        """
+        waited = 0.0
+        while not self._closed.is_set():
+            with self._lock:
+                wait = self._pacer.reserve()
+            if not wait:
+                return waited
+            self.rest(wait)
+            waited += wait
+        raise StoppedError
+
+    def rest(self, seconds: float) -> None:
+        """Wait before another attempt.
+
+        Raises:
+            StoppedError: The gate was closed meanwhile.
+        """
+        if self._closed.wait(seconds):
+            raise StoppedError
+
+    def limited(self, started: float, retry_after_seconds: float | None) -> None:
+        """Note a 429 to a request that began at ``started``."""
+        with self._lock:
+            self._pacer.limited(started, retry_after_seconds)
+
+    def eased(self) -> None:
+        """Note an answer that was no 429."""
+        with self._lock:
+            self._pacer.eased()

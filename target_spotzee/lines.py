@@ -1,0 +1,51 @@
+"""Lines of standard input, read so that the main thread can always be woken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from target_spotzee.wakeup import Wakeup
+
+_CHUNK_BYTES = 65_536
+
+
+class Lines:
+    """Iterates over a descriptor's lines; blank ones are passed over.
+
+    While the tap is silent, what is due is done: finished requests are settled, part-filled batches
+    leave, signals are obeyed.
+
+    Args:
+        fd: What to read: a pipe, a file, a terminal.
+        wakeup: Wakes the wait for input.
+        tick: Does what is due; returns the seconds until it has to be called again.
+    """
+
+    def __init__(self, fd: int, wakeup: Wakeup, tick: Callable[[], float]) -> None:
+        self._fd = fd
+        self._wakeup = wakeup
+        self._tick = tick
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line without its end; what follows the last newline is a line, too."""
+        pieces: list[bytes] = []
+        while chunk := self._read():
+            first, *rest = chunk.split(b"\n")
+            pieces.append(first)
+            if not rest:
+                continue
+            *whole, last = rest
+            for line in (b"".join(pieces), *whole):
+                if line and not line.isspace():
+                    yield line
+            pieces = [last]
+        line = b"".join(pieces)
+        if line and not line.isspace():
+            yield line
+
+    def _read(self) -> bytes:
+        """Return what there is to read; nothing at the end of input."""
+        while not self._wakeup.wait(self._tick(), self._fd):
+            pass
+        return os.read(self._fd, _CHUNK_BYTES)

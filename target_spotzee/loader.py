@@ -1,0 +1,159 @@
+"""A record's way from the sink to its end, on the main thread.
+
+Gathers users into the open batch, hands complete batches to the dispatcher, and sees that nothing
+waits longer than it may while the tap is silent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from target_spotzee.batch import MAX_BODY_BYTES, OpenBatch, encode
+from target_spotzee.dispatch import Dispatcher
+from target_spotzee.ledger import Ticket
+from target_spotzee.mapping import User
+from target_spotzee.pacing import Clock
+from target_spotzee.rejects import Reason
+from target_spotzee.settlement import Settlement
+from target_spotzee.wakeup import Wakeup
+
+PROGRESS_SECONDS = 10.0
+
+logger = logging.getLogger("target-spotzee")
+
+
+class Loader:
+    """Takes what the sinks map and brings it to Spotzee.
+
+    Args:
+        open_batch: The batch being filled.
+        dispatcher: Takes complete batches.
+        settlement: Where records end.
+        wakeup: What the main thread waits on.
+        clock: Monotonic seconds.
+        batch_wait_seconds: The longest that a record waits in a part-filled batch.
+        progress: Says in one line how far the run is.
+    """
+
+    def __init__(
+        self,
+        open_batch: OpenBatch,
+        dispatcher: Dispatcher,
+        settlement: Settlement,
+        wakeup: Wakeup,
+        clock: Clock,
+        *,
+        batch_wait_seconds: float,
+        progress: Callable[[], str],
+    ) -> None:
+        self.settlement = settlement
+        self._open_batch = open_batch
+        self._dispatcher = dispatcher
+        self._wakeup = wakeup
+        self._clock = clock
+        self._batch_wait_seconds = batch_wait_seconds
+        self._progress = progress
+        self._opened_at = 0.0
+        self._progress_at = clock() + PROGRESS_SECONDS
+
+    def take(self, user: User, ticket: Ticket) -> None:
+        """Bring a record's user to Spotzee.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        body = encode(user)
+        if len(body) > MAX_BODY_BYTES - 2:
+            self.reject(
+                ticket,
+                Reason("record_too_large", f"{len(body):,} bytes; {MAX_BODY_BYTES:,} fit"),
+            )
+            return
+        if user.invalid:
+            self.settlement.invalid(user.invalid)
+        if not self._open_batch:
+            self._opened_at = self._clock()
+        for batch in self._open_batch.add(user, body, ticket):
+            self._opened_at = self._clock()
+            self._dispatcher.submit(batch)
+            self._settle_finished()
+            if self._dispatcher.full:
+                self._wait_while(lambda: self._dispatcher.full)
+
+    def reject(self, ticket: Ticket, reason: Reason) -> None:
+        """Reject a record that was not sent.
+
+        Raises:
+            RejectLimitError: It was one too many.
+        """
+        self.settlement.rejected(ticket, reason)
+        if self.settlement.exceeded is not None:
+            self.settlement.publish()
+            raise self.settlement.exceeded
+
+    def checkpoint(self, state: str) -> None:
+        """Note a state of the tap's, and print it if it is safe already."""
+        self.settlement.checkpoint(state)
+        self.settlement.publish()
+
+    def tick(self) -> float:
+        """Do what is due.
+
+        Returns:
+            The longest that the main thread may wait before the next call, in seconds.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        self._settle_finished()
+        now = self._clock()
+        if now >= self._progress_at:
+            self._progress_at = now + PROGRESS_SECONDS
+            logger.info(self._progress())
+        due = self._progress_at
+        if self._open_batch:
+            leaves_at = self._opened_at + self._batch_wait_seconds
+            if now >= leaves_at:
+                self._dispatcher.submit(self._open_batch.close())
+            else:
+                due = min(due, leaves_at)
+        return due - now
+
+    def finish(self) -> None:
+        """Send what is left and wait for all of it.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        if self._open_batch:
+            self._dispatcher.submit(self._open_batch.close())
+        self._wait_while(lambda: not self._dispatcher.idle)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Send nothing more; settle and print what becomes safe within the grace.
+
+        Raises:
+            RunError: Rejects or states can't be written.
+        """
+        self._dispatcher.stop(grace_seconds)
+        self.settlement.publish()
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._dispatcher.close()
+
+    def _wait_while(self, condition: Callable[[], bool]) -> None:
+        due_seconds = self.tick()
+        while condition():
+            self._wakeup.wait(due_seconds)
+            due_seconds = self.tick()
+
+    def _settle_finished(self) -> None:
+        self._wakeup.check()
+        try:
+            self._dispatcher.reap()
+        finally:
+            self.settlement.publish()
+        if self.settlement.exceeded is not None:
+            raise self.settlement.exceeded

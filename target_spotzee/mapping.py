@@ -1,0 +1,299 @@
+"""From a record to a Spotzee user.
+
+A stream's mapping is compiled once, when its SCHEMA arrives; what is wrong with it is said then,
+before anything of that stream is sent. After that a record takes one pass.
+
+What Spotzee makes of a user: an absent field is left alone, a first-class field that is null is
+cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from typing import Any
+
+from target_spotzee import fields
+from target_spotzee.entries import Entry
+from target_spotzee.exceptions import MappingError, RecordError
+
+Record = dict[str, Any]
+Source = Callable[[Record], Any]
+
+IDS = ("external_id", "anonymous_id")
+FIELDS = ("email", "phone", "timezone", "locale")
+
+_ABSENT: Any = object()
+_MAX_LEARNED_COLUMNS = 10_000
+
+
+@dataclass(slots=True)
+class User:
+    """One user as a request carries it.
+
+    Attributes:
+        payload: The item of the request's array: ids, first-class fields, ``data``.
+        invalid: First-class fields that could not be right and were dropped or cleared.
+    """
+
+    payload: dict[str, Any]
+    invalid: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str | None, str | None]:
+        """The ``external_id`` and the ``anonymous_id``, exactly as they will be sent."""
+        return self.payload.get("external_id"), self.payload.get("anonymous_id")
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """What another user must not share to be somebody else for certain.
+
+        Casefolded, since Spotzee's collation may be case-blind; kinds are kept apart.
+        """
+        external, anonymous = self.ids
+        if anonymous is None:
+            return ("e" + str(external).casefold(),)
+        if external is None:
+            return ("a" + anonymous.casefold(),)
+        return "e" + external.casefold(), "a" + anonymous.casefold()
+
+
+class Mapping:
+    """A stream's compiled mapping.
+
+    Args:
+        stream: The stream's name, for messages.
+        columns: The SCHEMA's properties: column name to JSON Schema.
+        key_properties: The stream's key.
+        entry: How its owner wants it mapped.
+
+    Raises:
+        MappingError: The entry does not fit the SCHEMA, or gives no way to an identity.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        columns: dict[str, Any],
+        key_properties: Iterable[str],
+        entry: Entry,
+    ) -> None:
+        self.stream = stream
+        self._entry = entry
+        self._columns = columns
+        self._send_nulls = entry.null_values == "send"
+        self._invalid_fields = entry.invalid_fields
+        self._used: set[str] = set()
+
+        mapped = self._mapped_sources(list(key_properties))
+        self._external_id_source = mapped.get(("external_id",), "")
+        self._ids = [(name, self._source(mapped.pop((name,)))) for name in IDS if (name,) in mapped]
+        self._fields = [
+            (name, self._source(mapped.pop((name,))), self._normaliser(name))
+            for name in FIELDS
+            if (name,) in mapped
+        ]
+        self._attributes = [(path[1:], self._source(source)) for path, source in mapped.items()]
+        self._taken = {path[0] for path, _ in self._attributes if len(path) == 1}
+        self._goes_to_data: dict[str, bool] = {}
+        for column in columns:
+            self._learn(column)
+
+    def warnings(self) -> list[str]:
+        """Return what a person should know about this mapping though it can be run."""
+        if "email" in self._external_id_source.lower().replace("-", ""):
+            warning = (
+                f"stream {self.stream!r}: external_id comes from a column that looks like an e-mail"
+                " address; a user who changes address becomes another user"
+            )
+            return [warning]
+        return []
+
+    def user(self, record: Record) -> User:
+        """Map a record.
+
+        Args:
+            record: Column to value; it is not changed, but the user may share its objects.
+
+        Raises:
+            RecordError: It has no identity, or a field that can't be right under ``reject``.
+        """
+        payload = self._identity(record)
+        invalid = []
+        for name, source, normalise in self._fields:
+            value = _unblank(source(record))
+            if value is _ABSENT:
+                continue
+            if value is not None:
+                try:
+                    payload[name] = normalise(value)
+                    continue
+                except ValueError as error:
+                    if self._invalid_fields == "reject":
+                        raise RecordError("field_invalid", f"{name} {error}", name) from None
+                invalid.append(name)
+            if self._send_nulls if value is None else self._invalid_fields == "null":
+                payload[name] = None
+        data = self._data(record)
+        if data:
+            payload["data"] = data
+        return User(payload, tuple(invalid))
+
+    def _identity(self, record: Record) -> dict[str, Any]:
+        """Return a payload that holds the ids; a null one beside another is left out."""
+        payload: dict[str, Any] = {}
+        for name, source in self._ids:
+            value = source(record)
+            if value is not _ABSENT and _unblank(value) is not None:
+                try:
+                    payload[name] = fields.identity(value)
+                except ValueError as error:
+                    raise RecordError("identity_invalid", f"{name} {error}", name) from None
+        if not payload:
+            names = " or ".join(name for name, _ in self._ids)
+            raise RecordError("identity_missing", f"no value for {names}", self._ids[0][0])
+        return payload
+
+    def _data(self, record: Record) -> dict[str, Any]:
+        data = {}
+        goes_to_data = self._goes_to_data
+        for column, value in record.items():
+            goes = goes_to_data.get(column)
+            if goes is None:
+                goes = self._learn(column)
+            if goes and (value is not None or self._send_nulls):
+                data[column] = value
+        for path, source in self._attributes:
+            value = source(record)
+            if value is _ABSENT or (value is None and not self._send_nulls):
+                continue
+            place = data
+            for key in path[:-1]:
+                inner = place.get(key)
+                place[key] = dict(inner) if isinstance(inner, dict) else {}  # not the record's own
+                place = place[key]
+            place[path[-1]] = value
+        return data
+
+    def _learn(self, column: str) -> bool:
+        """Decide once where an unmapped column goes."""
+        goes = (
+            self._entry.unmapped == "data"
+            and column not in self._used
+            and column not in self._taken
+            and not column.startswith("_sdc_")
+            and not self._entry.excludes(column)
+        )
+        if len(self._goes_to_data) < _MAX_LEARNED_COLUMNS:
+            self._goes_to_data[column] = goes
+        return goes
+
+    def _normaliser(self, name: str) -> Callable[[Any], str]:
+        if name == "phone":
+            region = self._entry.phone_region
+            return lambda value: fields.phone(value, region)
+        normaliser: Callable[[Any], str] = getattr(fields, name)
+        return normaliser
+
+    def _mapped_sources(self, key_properties: list[str]) -> dict[tuple[str, ...], str]:
+        """Return the source of every mapped path, the automatic ones included."""
+        mapping = self._entry.mapping
+        problems = [problem for path in mapping for problem in _path_problems(path, mapping)]
+        if problems:
+            raise MappingError(f"stream {self.stream!r}: {'; '.join(problems)}")
+        sources = dict(mapping)
+        for name in (*IDS, *FIELDS):
+            if (name,) not in sources and self._is_free(name):
+                sources[name,] = name
+        if not any((name,) in sources for name in IDS) and len(key_properties) == 1:
+            (key,) = key_properties
+            if self._is_free(key):
+                sources["external_id",] = key
+        sources = {path: source for path, source in sources.items() if source}
+        if not any((name,) in sources for name in IDS):
+            raise MappingError(
+                f"stream {self.stream!r}: no way to an identity; map a column to external_id or"
+                f" anonymous_id in streams.{self.stream}.mapping",
+            )
+        return sources
+
+    def _is_free(self, column: str) -> bool:
+        return column in self._columns and not self._entry.excludes(column)
+
+    def _source(self, source: str) -> Source:
+        """Compile a source: a column of exactly that name, else a path into one."""
+        if source in self._columns:
+            column, path = source, list[str]()
+            self._used.add(source)
+        else:
+            column, path = self._split(source)
+        if self._entry.excludes(column):
+            raise MappingError(
+                f"stream {self.stream!r}: column {column!r} is both mapped and excluded",
+            )
+        if not path:
+            return lambda record: record.get(column, _ABSENT)
+
+        def reach(record: Record) -> Any:  # noqa: ANN401 - a source holds any JSON value
+            value = record.get(column, _ABSENT)
+            if value is not _ABSENT:
+                for key in path:
+                    value = value.get(key) if isinstance(value, dict) else None
+            return value
+
+        return reach
+
+    def _split(self, source: str) -> tuple[str, list[str]]:
+        """Split a path at the longest prefix that is a column."""
+        parts = source.split(".")
+        for end in range(len(parts) - 1, 0, -1):
+            column = ".".join(parts[:end])
+            if column in self._columns:
+                if _can_hold(self._columns[column], parts[end:]):
+                    return column, parts[end:]
+                break
+        raise MappingError(
+            f"stream {self.stream!r}: the mapping names column {source!r}, which its SCHEMA does"
+            " not have",
+        )
+
+
+def _unblank(value: Any) -> Any:  # noqa: ANN401 - a source holds any JSON value
+    """Trim a first-class value; a blank one counts as null."""
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
+
+
+def _path_problems(
+    path: tuple[str, ...],
+    mapping: MappingType[tuple[str, ...], str],
+) -> Iterator[str]:
+    """Say what is wrong with one path of the user that a mapping describes."""
+    name = ".".join(path)
+    if path[0] == "data":
+        if len(path) == 1:
+            if mapping[path]:
+                yield "data takes an object of attribute: column"
+        elif not all(path):
+            yield f"{name!r} has an empty part"
+        elif any(other != path and other[: len(path)] == path for other in mapping):
+            yield f"{name!r} is mapped and so is something inside it"
+    elif path[0] not in (*IDS, *FIELDS) or len(path) > 1:
+        known = ", ".join((*IDS, *FIELDS, "data"))
+        yield f"Spotzee has no field {name!r} (it has {known})"
+
+
+def _can_hold(schema: object, path: list[str]) -> bool:
+    """Say whether an object column can hold a path, as far as its SCHEMA tells."""
+    for key in path:
+        if not isinstance(schema, dict):
+            return True
+        properties = schema.get("properties")
+        if not properties or schema.get("additionalProperties"):
+            return True
+        if key not in properties:
+            return False
+        schema = properties[key]
+    return True

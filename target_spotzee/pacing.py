@@ -1,0 +1,121 @@
+"""How fast, and how long to wait: pure rules, given a clock.
+
+Spotzee allows 1,000 requests in any 10 seconds per source address and answers more with 429 and
+``Retry-After`` (API reference, release 2026-04-28). Seconds everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+WINDOW_SECONDS = 10.1
+"""A tenth more than Spotzee's window: requests may bunch up on their way."""
+MAX_BACKOFF_SECONDS = 60.0
+_FIRST_BACKOFF_SECONDS = 0.5
+_FIRST_LIMIT_WAIT_SECONDS = 1.0
+_MAX_JITTER_SECONDS = 0.5
+_MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
+
+Clock = Callable[[], float]
+Random = Callable[[], float]
+"""Gives numbers in [0, 1)."""
+
+
+def backoff_seconds(attempt: int, random: Random) -> float:
+    """Return the wait after a failed attempt, counted from 1: doubling, half of it random."""
+    longest = min(MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 16))
+    return longest * (0.5 + 0.5 * random())
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return what ``Retry-After`` asks for, whole seconds or an HTTP date.
+
+    A date is read against the answer's own ``Date``, so that this machine's clock need not agree.
+
+    Returns:
+        ``None`` if the header is missing or unreadable.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return min(float(text[:9]), _MAX_RETRY_AFTER_SECONDS)
+    until = _http_date(text)
+    if until is None:
+        return None
+    seconds = (until - (_http_date(headers.get("Date", "")) or now)).total_seconds()
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+
+
+class Pacer:
+    """One budget of requests for all workers, and the pause after a 429.
+
+    Not thread-safe: its owner takes a lock.
+
+    Args:
+        max_requests: How many requests may start in any `WINDOW_SECONDS`.
+        clock: Monotonic seconds.
+        random: For the jitter after a pause.
+    """
+
+    def __init__(self, max_requests: int, clock: Clock, random: Random) -> None:
+        self._max_requests = max_requests
+        self._share = max_requests
+        self._clock = clock
+        self._random = random
+        self._starts: deque[float] = deque()
+        self._paused_at = float("-inf")
+        self._paused_until = float("-inf")
+        self._limited_in_a_row = 0
+
+    def reserve(self) -> float:
+        """Take a slot for one request.
+
+        Returns:
+            0 if the slot is taken, else the seconds after which to ask again.
+        """
+        now = self._clock()
+        if now < self._paused_until:
+            return self._paused_until - now
+        while self._starts and self._starts[0] <= now - WINDOW_SECONDS:
+            self._starts.popleft()
+        if len(self._starts) < self._share:
+            self._starts.append(now)
+            return 0.0
+        return self._starts[len(self._starts) - self._share] + WINDOW_SECONDS - now
+
+    def limited(self, started: float, retry_after: float | None) -> None:
+        """Note a 429: everybody pauses.
+
+        The first waits as long as Spotzee asks; each further one in a row doubles that, up to a
+        minute, and halves this process's share of the budget, since others use the address too.
+
+        Args:
+            started: When the request began. Requests that were under way when the pause began
+                are part of the same event.
+            retry_after: What Spotzee asked for.
+        """
+        if started > self._paused_at:
+            self._limited_in_a_row += 1
+            self._paused_at = self._clock()
+            if self._limited_in_a_row > 1:
+                self._share = max(1, self._share // 2)
+        asked = _FIRST_LIMIT_WAIT_SECONDS if retry_after is None else retry_after
+        doubled = min(asked * 2.0 ** min(self._limited_in_a_row - 1, 16), MAX_BACKOFF_SECONDS)
+        wait = max(asked, doubled) + self._random() * _MAX_JITTER_SECONDS
+        self._paused_until = max(self._paused_until, self._clock() + wait)
+
+    def eased(self) -> None:
+        """Note an answer that was no 429: the share grows back."""
+        self._limited_in_a_row = 0
+        if self._share < self._max_requests:
+            self._share = min(self._max_requests, self._share + max(1, self._max_requests // 100))

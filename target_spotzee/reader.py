@@ -1,0 +1,93 @@
+"""Singer messages from lines, without ever repeating a line in an error.
+
+The SDK's readers print a line that isn't JSON, e-mail and all; and they turn a state's floats into
+decimals that can't be printed again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from typing import IO, Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from target_spotzee.exceptions import RunError
+
+# Numbers that are no integers become decimals: exact, as the tap wrote them.
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+
+
+class _State(msgspec.Struct):
+    value: msgspec.Raw
+
+
+_decode_state = msgspec.json.Decoder(_State).decode
+
+
+class MessageReader(GenericSingerReader[str]):
+    """Reads messages; lines may be text or, faster, bytes.
+
+    Attributes:
+        line_number: Of the line being processed, from 1.
+        on_unknown: Called with the type of a message that is not Singer's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line_number = 0
+        self.on_unknown: Callable[[str], None] = lambda _: None
+
+    @property
+    def default_input(self) -> IO[str]:
+        """Standard input."""
+        return sys.stdin
+
+    @property
+    def line(self) -> str | bytes:
+        """The line being processed, as it was read."""
+        return self._current_message or ""
+
+    @property
+    def state_text(self) -> str:
+        """The value of the STATE message being processed, to the letter."""
+        line = self.line
+        return bytes(_decode_state(line).value).decode()
+
+    def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
+        """Return a line's message.
+
+        Raises:
+            RunError: It is no JSON object.
+        """
+        self.line_number += 1
+        try:
+            return _decode(line)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            kind = "is nested too deeply" if isinstance(error, RecursionError) else "is no message"
+            raise self._broken(kind) from None
+
+    def assert_line_requires(  # type: ignore[override]  # the SDK's is static and prints the line
+        self,
+        line_dict: dict[str, Any],
+        requires: set[str],
+    ) -> None:
+        """Check that a message has what its type needs.
+
+        Raises:
+            RunError: It hasn't.
+        """
+        missing = requires - line_dict.keys()
+        if missing:
+            raise self._broken(f"lacks {', '.join(sorted(missing))}")
+
+    def _process_unknown_message(self, message_dict: dict[str, Any]) -> None:
+        self.on_unknown(str(message_dict["type"])[:40])
+
+    def _broken(self, how: str) -> RunError:
+        return RunError(
+            f"line {self.line_number} of the input {how}; the tap is broken, was cut off, or"
+            " something else wrote to its output",
+        )

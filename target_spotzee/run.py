@@ -1,0 +1,220 @@
+"""One run: its parts wired together, its end, its exit code and its summary."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
+
+from target_spotzee import summary as summaries
+from target_spotzee.batch import OpenBatch
+from target_spotzee.client import Client, Endpoint, new_session
+from target_spotzee.dispatch import Dispatcher
+from target_spotzee.exceptions import (
+    InterruptedRunError,
+    MappingError,
+    RejectLimitError,
+    RunError,
+    SpotzeeError,
+)
+from target_spotzee.gate import Gate
+from target_spotzee.ledger import Ledger
+from target_spotzee.loader import Loader
+from target_spotzee.pacing import Pacer
+from target_spotzee.rejects import RejectsFile
+from target_spotzee.settings import Settings
+from target_spotzee.settlement import Settlement
+from target_spotzee.summary import Summary
+from target_spotzee.wakeup import Wakeup
+
+SIGNAL_GRACE_SECONDS = 10.0
+"""How long requests under way may take to end after a signal."""
+
+_BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
+
+logger = logging.getLogger("target-spotzee")
+
+
+class Run:
+    """Everything one run needs, made once from the settings.
+
+    Args:
+        settings: The settings.
+
+    Raises:
+        SettingsError: The rejects file can't be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._began = time.monotonic()
+        run_id = settings.run_id or str(uuid.uuid4())
+        self.rejects = (
+            RejectsFile(settings.rejects_path, run_id, _now) if settings.rejects_path else None
+        )
+        self.wakeup = Wakeup()
+        self._ledger = Ledger()
+        self._summary = Summary(run_id)
+        settlement = Settlement(
+            self._ledger,
+            self._summary,
+            self.rejects,
+            _print_state,
+            reject_mode=settings.reject_mode,
+            max_rejects=settings.max_rejects,
+            asynchronous=settings.delivery == "async",
+        )
+        gate = Gate(Pacer(settings.max_requests_per_10s, time.monotonic, random.random))
+        endpoint = Endpoint(
+            url=settings.api_url,
+            api_key=settings.api_key,
+            api_version=settings.api_version,
+            synchronous=settings.delivery == "sync",
+            timeout_seconds=settings.timeout_seconds,
+            max_retry_seconds=settings.max_retry_seconds,
+            own_keys=settings.run_id is None,
+        )
+        self._dispatcher = Dispatcher(
+            lambda: Client(
+                endpoint,
+                gate,
+                new_session(endpoint.url),
+                clock=time.monotonic,
+                now=_now,
+                random=random.random,
+                new_key=lambda: str(uuid.uuid4()),
+            ),
+            settlement,
+            self._summary.requests,
+            gate,
+            self.wakeup,
+            time.monotonic,
+            max_in_flight=settings.max_in_flight,
+            max_retry_seconds=settings.max_retry_seconds,
+        )
+        self.loader = Loader(
+            OpenBatch(run_id, settings.batch_size_rows),
+            self._dispatcher,
+            settlement,
+            self.wakeup,
+            time.monotonic,
+            batch_wait_seconds=settings.batch_wait_limit_seconds,
+            progress=self._summary.progress,
+        )
+
+    def follow(self, listen: Callable[[], None]) -> int:
+        """Run until the input, a fault or a signal ends it.
+
+        Args:
+            listen: Reads the input to its end.
+
+        Returns:
+            The exit code.
+        """
+        with self.wakeup.catching(signal.SIGTERM, signal.SIGINT):
+            errors = self._end(_error_of(listen))
+        code = self._conclude(errors)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        """Let go of files and idle workers."""
+        self.loader.close()
+        if self.rejects is not None:
+            self.rejects.close()
+
+    def _end(self, error: SpotzeeError | None) -> list[SpotzeeError]:
+        """Settle what can still be settled after an error; return all that went wrong."""
+        errors = [error]
+        if isinstance(error, MappingError):
+            errors.append(_error_of(self.loader.finish))  # the streams before it are sound
+        if any(errors):
+            interrupted = any(isinstance(found, InterruptedRunError) for found in errors)
+            grace = SIGNAL_GRACE_SECONDS if interrupted else self._settings.timeout_seconds
+            errors.append(_error_of(lambda: self.loader.stop(grace)))
+            errors.append(self._dispatcher.failure)
+        return list(dict.fromkeys(found for found in errors if found is not None))
+
+    def _conclude(self, errors: list[SpotzeeError]) -> int:
+        """Tell how it ended, in the log and in the summary file."""
+        codes = {error.exit_code for error in errors} or {0}
+        if self._summary.rejected and self._settings.reject_mode != "skip":
+            codes.add(3)
+        code = min(codes, key=_BY_WEIGHT.index)
+        for error in errors:
+            logger.error("%s", error)
+        held_at = self._ledger.held_at
+        summary = self._summary.as_dict(
+            exit_code=code,
+            seconds=time.monotonic() - self._began,
+            held_at=held_at,
+            why=self._why(errors, held_at),
+        )
+        logger.info("%s", summaries.as_text(summary))
+        return summaries.keep(summary, self._settings.summary_path)
+
+    def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
+        """Say what to do next, if there is anything to do."""
+        reasons = [str(error) for error in errors]
+        if held_at is not None:
+            reasons.append(
+                f"state held at record {held_at}: set rejects_path or mend the record",
+            )
+        elif self._summary.rejected and self.rejects is not None:
+            reasons.append(
+                f"rejects are in {self._settings.rejects_path}: mend the cause, then send them"
+                " again with target-spotzee --config CONFIG < REJECTS",
+            )
+        return "; ".join(reasons) or None
+
+
+def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
+    """Do something; return what went wrong as an error that is fit to be read."""
+    try:
+        action()
+    except SpotzeeError as error:
+        return error
+    except MissingKeyPropertiesError as error:
+        cause = error.__cause__
+        return (
+            cause if isinstance(cause, SpotzeeError) else RejectLimitError("key property missing")
+        )
+    except RecordsWithoutSchemaException as error:
+        return RunError(str(error))
+    except Exception as error:  # noqa: BLE001 - never a traceback: it may show a record
+        return unexpected(error)
+    return None
+
+
+def unexpected(error: Exception) -> RunError:
+    """Return a bug as one line: its kind and place, not its text, which may hold a value."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return RunError(
+        f"unexpected {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}; this is"
+        " a bug, please report this line",
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _print_state(state: str) -> None:
+    """Print a state at once, and nothing else ever."""
+    try:
+        sys.stdout.write(f"{state}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What could not be flushed would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise RunError(f"states can't be printed ({error.strerror}): nobody reads stdout") from None

@@ -1,0 +1,319 @@
+"""The settings: declared once, for ``--about`` and for checking, and read into typed values.
+
+Messages name the setting and what it takes. They never repeat what was given: it may be the key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from jsonschema import Draft7Validator, ValidationError
+from singer_sdk import typing as th
+
+from target_spotzee.entries import (
+    INVALID_FIELDS,
+    NULL_VALUES,
+    Entries,
+    Entry,
+    read_entries,
+    read_region,
+)
+from target_spotzee.exceptions import SettingsError
+
+DELIVERIES = ("sync", "async")
+UNLISTED_STREAMS = ("fail", "ignore")
+REJECT_MODES = ("fail", "fail_fast", "skip")
+
+CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "api_key",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API key",
+        description="Secret key of the Spotzee project (`sk_…`), with the role editor or higher.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default="https://apix.spotzee.com/api/client",
+        title="API address",
+        description="Base address of the API: https, or http on this machine.",
+    ),
+    th.Property(
+        "api_version",
+        th.StringType,
+        default="2026-04-28",
+        title="API version",
+        description="The API release that answers are read by, sent as `Spotzee-Version`.",
+    ),
+    th.Property(
+        "delivery",
+        th.StringType,
+        default="sync",
+        allowed_values=list(DELIVERIES),
+        title="Delivery",
+        description="`sync` confirms every user (`POST /users/batch`); `async` only queues them"
+        " (`PATCH /users`).",
+    ),
+    th.Property(
+        "streams",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=True)),
+        title="Streams",
+        description="How each stream (name or glob, `*` for the rest) is mapped to users; without"
+        " it every stream maps itself.",
+    ),
+    th.Property(
+        "unlisted_streams",
+        th.StringType,
+        default="fail",
+        allowed_values=list(UNLISTED_STREAMS),
+        title="Unlisted streams",
+        description="A stream without an entry, once `streams` is set: `fail`, or `ignore` it.",
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1, maximum=100),
+        default=100,
+        title="Batch size",
+        description="Users a request.",
+    ),
+    th.Property(
+        "batch_wait_limit_seconds",
+        th.IntegerType(minimum=1),
+        default=60,
+        title="Batch wait limit",
+        description="The longest that a record waits in a part-filled batch, even when the tap"
+        " falls silent.",
+    ),
+    th.Property(
+        "max_in_flight",
+        th.IntegerType(minimum=1, maximum=64),
+        default=16,
+        title="Requests in flight",
+        description="Requests under way at once.",
+    ),
+    th.Property(
+        "max_requests_per_10s",
+        th.IntegerType(minimum=1),
+        default=1000,
+        title="Requests per 10 seconds",
+        description="This process's share of Spotzee's limit for one address.",
+    ),
+    th.Property(
+        "timeout_seconds",
+        th.IntegerType(minimum=1),
+        default=30,
+        title="Time-out",
+        description="For one attempt.",
+    ),
+    th.Property(
+        "max_retry_seconds",
+        th.IntegerType(minimum=0),
+        default=600,
+        title="Retry budget",
+        description="The longest that one batch keeps being tried; waits that Spotzee asks for"
+        " don't count.",
+    ),
+    th.Property(
+        "null_values",
+        th.StringType,
+        default="send",
+        allowed_values=list(NULL_VALUES),
+        title="Nulls",
+        description="A null clears the field in Spotzee (`send`), or is left out (`omit`).",
+    ),
+    th.Property(
+        "invalid_fields",
+        th.StringType,
+        default="drop",
+        allowed_values=list(INVALID_FIELDS),
+        title="Invalid fields",
+        description="An email, phone, timezone or locale that can't be right: `drop` it, send"
+        " `null`, or `reject` the record.",
+    ),
+    th.Property(
+        "phone_region",
+        th.StringType,
+        title="Phone region",
+        description="ISO country of national phone numbers (`AU`), which become E.164; without it"
+        " phones go as they are.",
+    ),
+    th.Property(
+        "reject_mode",
+        th.StringType,
+        default="fail",
+        allowed_values=list(REJECT_MODES),
+        title="Reject mode",
+        description="`fail`: send all that can be sent, exit 3; `fail_fast`: stop at the first"
+        " reject; `skip`: exit 0.",
+    ),
+    th.Property(
+        "max_rejects",
+        th.IntegerType(minimum=0),
+        title="Reject limit",
+        description="More rejects than this stop the run.",
+    ),
+    th.Property(
+        "rejects_path",
+        th.StringType,
+        title="Rejects file",
+        description="Where rejected records are kept, ready to be sent again. Without it, state"
+        " never passes a rejected record.",
+    ),
+    th.Property(
+        "run_id",
+        th.StringType,
+        title="Run id",
+        description="Makes idempotency keys repeatable when a queue runs the same run again;"
+        " `MELTANO_RUN_ID`, else random.",
+    ),
+    th.Property(
+        "summary_path",
+        th.StringType,
+        title="Summary file",
+        description="Where the run's figures go as JSON, on every exit.",
+    ),
+    th.Property(
+        "validate_records",
+        th.BooleanType,
+        default=False,
+        title="Validate records",
+        description="Reject records that break their stream's own schema.",
+    ),
+).to_dict()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings, checked and typed; see `CONFIG_JSONSCHEMA` for what they mean."""
+
+    api_key: str
+    api_url: str
+    api_version: str
+    delivery: str
+    entries: Entries
+    unlisted_streams: str
+    batch_size_rows: int
+    batch_wait_limit_seconds: int
+    max_in_flight: int
+    max_requests_per_10s: int
+    timeout_seconds: int
+    max_retry_seconds: int
+    reject_mode: str
+    max_rejects: int | None
+    rejects_path: Path | None
+    run_id: str | None
+    summary_path: Path | None
+    validate_records: bool
+
+    def __repr__(self) -> str:
+        """Say nothing: the key is in here."""
+        return "Settings(…)"
+
+
+def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a configuration by its schema, value-free, a line each."""
+    errors = Draft7Validator(schema).iter_errors(config)
+    return sorted({_problem(error) for error in errors})
+
+
+def _problem(error: ValidationError) -> str:
+    place = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "required":
+        required = cast("list[str]", error.validator_value)
+        given = cast("dict[str, Any]", error.instance)
+        return f"{', '.join(name for name in required if name not in given)}: is required"
+    rule = {
+        "type": "must be of type {}",
+        "minimum": "must be at least {}",
+        "maximum": "must be at most {}",
+        "enum": "must be one of {}",
+    }.get(str(error.validator), "is not valid")
+    takes = error.validator_value
+    if isinstance(takes, list):
+        takes = ", ".join(str(item) for item in takes if item not in (None, "null"))
+    return f"{place}: {rule.format(takes)}"
+
+
+def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Check what a schema can't say and return the settings typed.
+
+    Args:
+        config: A configuration that `problems` finds nothing wrong with.
+        environ: The environment, for ``MELTANO_RUN_ID``.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    values = {
+        name: _value(config, name, schema)
+        for name, schema in CONFIG_JSONSCHEMA["properties"].items()
+    }
+    default = Entry(
+        null_values=values.pop("null_values"),
+        invalid_fields=values.pop("invalid_fields"),
+        phone_region=read_region("phone_region", values.pop("phone_region")),
+    )
+    values["entries"] = read_entries(values.pop("streams"), default)
+    values["api_key"] = _secret_key(values["api_key"])
+    values["api_url"] = _address(values["api_url"])
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", values["api_version"]):
+        raise SettingsError("api_version: must be a date such as 2026-04-28")
+    for name in ("rejects_path", "summary_path"):
+        values[name] = Path(values[name]) if values[name] else None
+    if values["rejects_path"] and values["rejects_path"] == values["summary_path"]:
+        raise SettingsError("rejects_path and summary_path: must be two files")
+    values["run_id"] = values["run_id"] or environ.get("MELTANO_RUN_ID") or None
+    return Settings(**values)
+
+
+def _value(config: Mapping[str, Any], name: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - settings have many types
+    value = config.get(name)
+    return schema.get("default") if value is None else value
+
+
+def _secret_key(key: str) -> str:
+    """Check an API key without telling it."""
+    if key.startswith("pk_"):
+        raise SettingsError(
+            "api_key: is a publishable key (pk_), which may not write users; use a secret key"
+            " (sk_) of the project",
+        )
+    if key.startswith("ok_"):
+        raise SettingsError(
+            "api_key: is an organisation key (ok_), which works on the admin API only; use a"
+            " secret key (sk_) of the project",
+        )
+    if not re.fullmatch(r"sk_[!-~]+", key):
+        raise SettingsError("api_key: must be a secret key: sk_ and then no spaces or line breaks")
+    return key
+
+
+def _address(address: str) -> str:
+    """Check that the key can't leave in the clear, or to somewhere unexpected."""
+    if not re.fullmatch(r"[!-~]+", address):
+        raise SettingsError("api_url: must be an address without spaces or line breaks")
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise SettingsError("api_url: is not an address") from None
+    if not host or parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError("api_url: must be a plain address, https://host/path")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise SettingsError("api_url: must be https (http only on this machine: 127.0.0.1)")
+    return address.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

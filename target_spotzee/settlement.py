@@ -1,0 +1,130 @@
+"""How a record ends: counted, safe in the rejects file if refused, and then passed by state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from target_spotzee.batch import Item
+from target_spotzee.exceptions import RejectLimitError
+from target_spotzee.ledger import Ledger, Origin, Ticket
+from target_spotzee.rejects import Reason, RejectsFile
+from target_spotzee.summary import Summary
+
+
+class Settlement:
+    """Settles records. Used by the main thread only.
+
+    Args:
+        ledger: Knows which state is safe.
+        summary: Counts.
+        rejects: The rejects file, if there is one.
+        write_state: Prints one state.
+        reject_mode: ``fail``, ``fail_fast`` or ``skip``.
+        max_rejects: More than this end the run.
+        asynchronous: Spotzee accepts users, it doesn't confirm them.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        summary: Summary,
+        rejects: RejectsFile | None,
+        write_state: Callable[[str], None],
+        *,
+        reject_mode: str = "fail",
+        max_rejects: int | None = None,
+        asynchronous: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._summary = summary
+        self._rejects = rejects
+        self._write_state = write_state
+        self._reject_mode = reject_mode
+        self._max_rejects = max_rejects
+        self._asynchronous = asynchronous
+        self._unsynced: list[Ticket] = []
+        self.exceeded: RejectLimitError | None = None
+        """Set once more was rejected than the settings allow; the run should stop."""
+
+    def issue(self, origin: Origin, line: str | bytes) -> Ticket:
+        """Count a record that was read and number it."""
+        records = self._summary.streams[origin.stream]
+        records.read += 1
+        records.unsettled += 1
+        return self._ledger.issue(origin, line)
+
+    def invalid(self, names: Iterable[str]) -> None:
+        """Count first-class fields that could not be right."""
+        self._summary.invalid_fields.update(names)
+
+    def delivered(self, item: Item) -> None:
+        """Settle a user that Spotzee took: its newest record counts, the older are folded."""
+        *folded, (_, newest) = item.parts
+        records = self._summary.streams[newest.origin.stream]
+        if self._asynchronous:
+            records.accepted += 1
+        else:
+            records.confirmed += 1
+        self._settle(newest)
+        for _, ticket in folded:
+            self._summary.streams[ticket.origin.stream].folded += 1
+            self._settle(ticket)
+
+    def filtered(self, ticket: Ticket) -> None:
+        """Settle a record that a stream map let go."""
+        self._summary.streams[ticket.origin.stream].filtered += 1
+        self._settle(ticket)
+
+    def ignored(self, ticket: Ticket) -> None:
+        """Settle a record of a stream that is not loaded."""
+        self._summary.streams[ticket.origin.stream].ignored += 1
+        self._settle(ticket)
+
+    def rejected(self, ticket: Ticket, reason: Reason) -> None:
+        """Reject a record; it is settled once `publish` has made it safe."""
+        stream = ticket.origin.stream
+        records = self._summary.streams[stream]
+        records.rejected += 1
+        records.unsettled -= 1
+        self._summary.reject(reason.code, stream, ticket.number)
+        if self._rejects is not None:
+            self._rejects.write(ticket, reason)
+            self._unsynced.append(ticket)
+        elif self._reject_mode == "skip":
+            self._ledger.settle(ticket)
+        else:
+            self._ledger.hold(ticket)
+        if self._reject_mode == "fail_fast":
+            limit = "fail_fast"
+        elif self._max_rejects is not None and self._summary.rejected > self._max_rejects:
+            limit = f"max_rejects is {self._max_rejects}"
+        else:
+            return
+        self.exceeded = self.exceeded or RejectLimitError(
+            f"stopped at the reject of record {ticket.number}, stream {stream!r}: {reason.code}"
+            f" ({limit})",
+        )
+
+    def checkpoint(self, state: str) -> None:
+        """Note a state of the tap's."""
+        self._ledger.checkpoint(state)
+
+    def publish(self) -> None:
+        """Make rejects safe, then print the newest state that every settled record allows.
+
+        Raises:
+            RunError: The rejects file or stdout can't be written.
+        """
+        if self._rejects is not None and self._unsynced:
+            self._rejects.sync()
+            for ticket in self._unsynced:
+                self._ledger.settle(ticket)
+            self._unsynced.clear()
+        state = self._ledger.take()
+        if state is not None:
+            self._write_state(state)
+            self._summary.states_printed += 1
+
+    def _settle(self, ticket: Ticket) -> None:
+        self._summary.streams[ticket.origin.stream].unsettled -= 1
+        self._ledger.settle(ticket)

@@ -1,0 +1,140 @@
+"""A stream's end of the SDK: one record in, one user out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import ValidationError
+from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
+from singer_sdk.sinks import BatchSink
+from singer_sdk.sinks.core import BaseJSONSchemaValidator, JSONSchemaValidator
+
+from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.ledger import Ticket
+from target_spotzee.mapping import Mapping
+from target_spotzee.rejects import Reason
+
+if TYPE_CHECKING:
+    from target_spotzee.target import TargetSpotzee
+
+
+class SpotzeeSink(BatchSink):
+    """Maps a stream's records and hands them to the loader.
+
+    It never holds a record back: all streams share one open batch, since two of them may feed the
+    same user. So there is nothing for the SDK to drain.
+
+    Attributes:
+        source: The stream before stream maps; set by the target.
+    """
+
+    source: str
+
+    def __init__(
+        self,
+        target: TargetSpotzee,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Compile the stream's mapping.
+
+        Raises:
+            MappingError: It can't be mapped; nothing of the stream has been sent.
+        """
+        super().__init__(target, stream_name, schema, key_properties)
+        self._loader = target.loader
+        self._take_record = target.take_record
+        entry = target.settings.entries.find(stream_name)
+        if entry is None:
+            raise MappingError(
+                f"stream {stream_name!r}: has no entry in streams; add one, or set"
+                " unlisted_streams to ignore",
+            )
+        self.entry = entry
+        self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
+        for warning in self.mapping.warnings():
+            self.logger.warning(warning)
+
+    @property
+    def max_size(self) -> int:
+        """Users a request; the SDK's attribute of this name would hide the setting."""
+        return self.batch_size_rows or 100
+
+    def get_validator(self) -> BaseJSONSchemaValidator | None:
+        """Return the SDK's validator if ``validate_records`` is on; here it is off by default."""
+        if not self.config.get("validate_records", False):
+            return None
+        return JSONSchemaValidator(self.schema)
+
+    def load(self, record: dict[str, Any], ticket: Ticket) -> None:
+        """Map one record and send it on its way, or reject it.
+
+        Args:
+            record: The record after stream maps.
+            ticket: What it is settled with.
+
+        Raises:
+            MissingKeyPropertiesError: It lacks a key property, under ``fail_fast``.
+            SpotzeeError: The run has to stop.
+        """
+        try:
+            if self._validator is not None:
+                self._validator.validate(record)
+            self._singer_validate_message(record)
+            user = self.mapping.user(record)
+        except RecordError as error:
+            self._loader.reject(ticket, Reason(error.code, str(error), error.field))
+        except InvalidRecord as error:
+            self._loader.reject(ticket, Reason("schema_violated", _violation(error)))
+        except MissingKeyPropertiesError as error:
+            missing = [key for key in self.key_properties if key not in record]
+            message = f"lacks key properties {', '.join(missing)}"
+            self._loader.settlement.rejected(ticket, Reason("key_property_missing", message))
+            if self._loader.settlement.exceeded is not None:
+                raise error from self._loader.settlement.exceeded
+        else:
+            self._loader.take(user, ticket)
+
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Take the records of a BATCH message's file; a RECORD message goes to `load`."""
+        for record in context.get("records", ()):
+            self._take_record(self.source, record)
+
+
+class IgnoringSink(BatchSink):
+    """Settles the records of a stream that is not loaded."""
+
+    source: str
+
+    def __init__(
+        self,
+        target: TargetSpotzee,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Say once that the stream is ignored."""
+        super().__init__(target, stream_name, schema, key_properties)
+        self.entry = target.settings.entries.default
+        self._settlement = target.loader.settlement
+        self.logger.warning(
+            "stream %r: has no entry in streams; its records are ignored",
+            stream_name,
+        )
+
+    def load(self, _record: dict[str, Any], ticket: Ticket) -> None:
+        """Let one record go."""
+        self._settlement.ignored(ticket)
+
+    def process_batch(self, _context: dict[str, Any]) -> None:
+        """Let a BATCH message go."""
+
+
+def _violation(error: InvalidRecord) -> str:
+    """Say which rule a record breaks where, without its values."""
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        return f"{cause.json_path} breaks the rule {cause.validator!r} of the stream's schema"
+    return "breaks the stream's schema"

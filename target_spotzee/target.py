@@ -1,0 +1,339 @@
+"""The SDK's target: Singer messages in, each to the sink of its stream."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import click
+import msgspec
+from jsonschema import SchemaError
+from singer_sdk import Target
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    RecordsWithoutSchemaException,
+    StreamMapConfigError,
+)
+from singer_sdk.helpers._batch import BaseBatchFileEncoding
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.sinks import Sink
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
+
+from target_spotzee import settings, summary
+from target_spotzee.exceptions import MappingError, RunError, SettingsError, SpotzeeError
+from target_spotzee.ledger import Origin
+from target_spotzee.lines import Lines
+from target_spotzee.loader import Loader
+from target_spotzee.reader import MessageReader
+from target_spotzee.rejects import Reason
+from target_spotzee.run import Run
+from target_spotzee.sink import IgnoringSink, SpotzeeSink
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where a stream's records go; a stream has one of these for each of its stream maps.
+
+    Attributes:
+        origin: The stream after the map, and the SCHEMA before it.
+        transform: The map; ``None`` where it changes nothing.
+        sink: ``None`` where the map lets every record go.
+    """
+
+    origin: Origin
+    transform: Callable[[dict[str, Any]], dict[str, Any] | None] | None
+    sink: SpotzeeSink | IgnoringSink | None
+
+
+class TargetSpotzee(Target):
+    """Singer target for Spotzee."""
+
+    name = "target-spotzee"
+    config_jsonschema = copy.deepcopy(settings.CONFIG_JSONSCHEMA)  # the SDK adds its own to it
+    default_sink_class = SpotzeeSink
+    message_reader_class = MessageReader
+    message_reader: MessageReader
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
+        """Wire up a run.
+
+        Args:
+            **options: What the SDK's `Target` takes.
+
+        Raises:
+            ConfigValidationError: A setting breaks its schema.
+            SettingsError: A setting is wrong in a way that a schema can't say.
+        """
+        super().__init__(**options)
+        self.settings = settings.read_settings(self.config, os.environ)
+        self.run = Run(self.settings)
+        self._routes: dict[str, list[_Route]] = {}
+        self._schema_lines: dict[str, str | bytes] = {}
+        self._warned: set[str] = set()
+        self.message_reader.on_unknown = lambda kind: self._warn_once(
+            f"messages of type {kind!r} are ignored",
+        )
+
+    @property
+    def loader(self) -> Loader:
+        """What sinks hand users to."""
+        return self.run.loader
+
+    # Settings and signals
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's stream maps and flattening, and none of its settings for warehouses."""
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check settings by their schema; unlike the SDK's, messages don't show what was given."""
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        errors = settings.problems(self._config, schema)
+        if errors and raise_errors:
+            raise ConfigValidationError("settings", errors=errors, schema=schema)
+        for name in sorted(self._config.keys() - schema["properties"].keys()):
+            self.logger.warning("%s: is no setting of this target and is ignored", name)
+        return errors
+
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals alone: the SDK's handler drains inside the handler; `Run` catches them."""
+
+    # Messages
+
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, {"stream", "schema"})
+        stream, schema = message_dict["stream"], message_dict["schema"]
+        line = self.message_reader.line
+        if self._schema_lines.get(stream) == line:
+            return
+        keys = message_dict.get("key_properties") or []
+        if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+            raise RunError(f"the SCHEMA of stream {stream!r} has no properties; the tap is broken")
+        try:
+            DEFAULT_JSONSCHEMA_VALIDATOR.check_schema(schema)
+        except SchemaError as error:
+            raise RunError(
+                f"the SCHEMA of stream {stream!r} is not valid at {error.json_path}; the tap is"
+                " broken",
+            ) from None
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+        except (StreamMapConfigError, MapExpressionError) as error:
+            raise MappingError(f"stream_maps: {error}") from None
+        self._routes[stream] = [
+            self._route(stream, stream_map, line) for stream_map in self.mapper.stream_maps[stream]
+        ]
+        self._schema_lines[stream] = line
+        # The SDK parks a replaced sink until the next drain; ours hold nothing.
+        self._sinks_to_clear.clear()
+
+    def _route(self, stream: str, stream_map: StreamMap, line: str | bytes) -> _Route:
+        alias = stream_map.stream_alias
+        if isinstance(stream_map, RemoveRecordTransform):
+            return _Route(Origin(alias, line, lambda _: False), None, None)
+        sink = cast(
+            "SpotzeeSink | IgnoringSink",
+            self.get_sink(
+                alias,
+                schema=copy.deepcopy(stream_map.transformed_schema),
+                key_properties=stream_map.transformed_key_properties,
+            ),
+        )
+        sink.source = stream
+        unchanged = (
+            isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
+        )
+        return _Route(
+            Origin(alias, line, sink.entry.excludes),
+            None if unchanged else stream_map.transform,
+            sink,
+        )
+
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        """Return the sink of a stream: one that lets go, if it is to be ignored."""
+        listed = self.settings.entries.find(stream_name) is not None
+        ignore = not listed and self.settings.unlisted_streams == "ignore"
+        return IgnoringSink if ignore else SpotzeeSink
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, {"stream", "record"})
+        self._load(message_dict["stream"], message_dict["record"], self.message_reader.line)
+
+    def take_record(self, stream: str, record: dict[str, Any]) -> None:
+        """Load a record that did not come as a RECORD message."""
+        self._load(
+            stream,
+            record,
+            _encode({"type": "RECORD", "stream": stream, "record": record}),
+        )
+
+    def _load(self, stream: str, record: dict[str, Any], line: str | bytes) -> None:
+        """Send a record down each of its stream's routes; on each it counts as a record."""
+        routes = self._routes.get(stream)
+        if routes is None:
+            raise RecordsWithoutSchemaException(
+                f"a record of stream {stream!r} came before its SCHEMA; the tap is broken",
+            )
+        if not isinstance(record, dict):
+            raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
+        settlement = self.loader.settlement
+        for route in routes:
+            ticket = settlement.issue(route.origin, line)
+            mapped: dict[str, Any] | None = record
+            if route.transform is not None:
+                try:
+                    mapped = route.transform(copy.copy(record))
+                except Exception as error:  # noqa: BLE001 - an expression can raise anything
+                    message = f"a stream map failed ({type(error).__name__})"
+                    self.loader.reject(ticket, Reason("stream_map_failed", message))
+                    continue
+            if route.sink is None or mapped is None:
+                settlement.filtered(ticket)
+            else:
+                route.sink.load(mapped, ticket)
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, {"value"})
+        if message_dict["value"]:
+            self.loader.checkpoint(self.message_reader.state_text)
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
+        self._warn_once("ACTIVATE_VERSION is ignored: users that left the source stay in Spotzee")
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, {"stream", "encoding", "manifest"})
+        stream = message_dict["stream"]
+        routes = self._routes.get(stream)
+        if routes is None:
+            raise RecordsWithoutSchemaException(
+                f"a BATCH of stream {stream!r} came before its SCHEMA; the tap is broken",
+            )
+        # Any sink will do: each record takes all routes.
+        sink = next((route.sink for route in routes if route.sink is not None), None)
+        if sink is not None:
+            encoding = BaseBatchFileEncoding.from_dict(message_dict["encoding"])
+            sink.process_batch_files(encoding, message_dict["manifest"])
+
+    def process_endofpipe(self) -> None:
+        """Send what is left and wait until all of it is settled."""
+        self.loader.finish()
+        super().process_endofpipe()
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self.logger.warning(warning)
+
+    # Command line
+
+    @classmethod
+    def cb_config(
+        cls,
+        ctx: click.Context,
+        param: click.Option,
+        value: tuple[str, ...],
+    ) -> _ConfigInput:
+        """Read configuration files; one that can't be read ends with exit code 2."""
+        for path in value:
+            try:
+                super().cb_config(ctx, param, (path,))
+            except OSError as error:
+                problem = error.strerror
+            except (ValueError, TypeError):
+                problem = "it is not a JSON object"
+            else:
+                continue
+            cls.logger.error("--config: %s can't be read: %s", path, problem)
+            ctx.exit(2)
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own does
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run the target and exit with its code.
+
+        Args:
+            about: Print the settings and stop.
+            about_format: ``json`` or ``markdown``.
+            config: Settings from files, and whether to read the environment.
+            file_input: A file of messages instead of standard input.
+        """
+        if about:
+            cls.print_about(about_format)
+            sys.exit(0)
+        given = config or _ConfigInput()
+        file = file_input or sys.stdin
+        try:
+            target = cls(config=given.config, parse_env_config=given.parse_env)
+            target.refuse_own_rejects(file)
+        except ConfigValidationError as error:
+            problems = error.errors
+        except SpotzeeError as error:
+            problems = [str(error)]
+        except (StreamMapConfigError, MapExpressionError) as error:
+            problems = [f"stream_maps: {error}"]
+        except ValueError:
+            prefix = cls._env_var_prefix
+            problems = [f"an environment variable {prefix}… is not of its setting's type"]
+        else:
+            sys.exit(target.run.follow(lambda: target.listen(target.input_of(file))))
+        sys.exit(_refuse(given.config, problems))
+
+    def refuse_own_rejects(self, file: IO[str]) -> None:
+        """Refuse to read the very file that rejects are appended to: it would never end.
+
+        Raises:
+            SettingsError: It is that file.
+        """
+        fd = _descriptor(file)
+        if fd is not None and self.run.rejects is not None and self.run.rejects.is_file(fd):
+            self.run.close()
+            raise SettingsError(
+                "rejects_path: is the file being read; rename that one, then send it again",
+            )
+
+    def input_of(self, file: IO[str]) -> IO[str]:
+        """Return what the SDK iterates over: lines that leave the main thread wakeable."""
+        fd = _descriptor(file)
+        if fd is None:
+            return file
+        return cast("IO[str]", Lines(fd, self.run.wakeup, self.loader.tick))
+
+
+def _descriptor(file: IO[str]) -> int | None:
+    """Return a file's descriptor; ``None`` for one that lives in memory only."""
+    try:
+        return file.fileno()
+    except OSError:
+        return None
+
+
+def _refuse(config: dict[str, Any], problems: list[str]) -> int:
+    """Say what is wrong with the settings; return the exit code."""
+    for problem in problems:
+        TargetSpotzee.logger.error("%s", problem)
+    path = config.get("summary_path")
+    refusal = summary.Summary(str(config.get("run_id"))).as_dict(
+        exit_code=SettingsError.exit_code,
+        seconds=0.0,
+        held_at=None,
+        why="; ".join(problems),
+    )
+    return summary.keep(refusal, Path(path) if isinstance(path, str) and path else None)
