@@ -169,7 +169,9 @@ class Client:
             now=self._now(),
         )
         if isinstance(meaning, Again) and meaning.limited:
-            self._gate.limited(started, meaning.retry_after_seconds)
+            pause = self._gate.limited(started, meaning.retry_after_seconds)
+            if pause is not None:
+                logger.warning("%s%s; everybody waits %.1f s", meaning.reason, _id(trace), pause)
         return meaning, answer.replayed
 
     def _exchange(self, body: bytes, key: str) -> Answer:
@@ -198,12 +200,11 @@ class Client:
 
     def _wait(self, again: Again, trace: Trace) -> None:
         """Wait before the next attempt, unless the budget does not allow one."""
-        request = f" ({trace.request_id})" if trace.request_id else ""
         if again.limited:
             return  # the gate makes everybody wait
         if again.retry_after_seconds is not None:
             seconds = again.retry_after_seconds + 0.5 * self._random()
-            logger.warning("%s%s; trying again in %.1f s", again.reason, request, seconds)
+            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
             trace.asked_seconds += seconds
             self._gate.rest(seconds)
         else:
@@ -214,12 +215,16 @@ class Client:
                     f" {again.reason}; start again to go on from the last state",
                     trace.request_id,
                 )
-            logger.warning("%s%s; trying again in %.1f s", again.reason, request, seconds)
+            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
             self._rest(seconds, trace)
 
     def _rest(self, seconds: float, trace: Trace) -> None:
         trace.spent_seconds += seconds
         self._gate.rest(seconds)
+
+
+def _id(trace: Trace) -> str:
+    return f" ({trace.request_id})" if trace.request_id else ""
 
 
 def new_session(url: str) -> requests.Session:

@@ -112,14 +112,16 @@ class Dispatcher:
         """Settle what the workers have finished, without waiting for more.
 
         Raises:
-            SpotzeeError: A worker met the run's fault. Everything else it came back with is
-                settled nevertheless.
+            SpotzeeError: A worker met the run's fault, or too much was rejected. Everything else
+                that came back is settled nevertheless.
         """
         while not self._done.empty():
             batch, trace, outcome = self._done.get()
             self._in_flight -= 1
             self._requests.add(trace, retry=bool(batch.attempts))
             self._finish(batch, trace, outcome)
+        if self._settlement.exceeded is not None:
+            self._fail(self._settlement.exceeded)
         if self._failure is not None:
             raise self._failure
         self._start()

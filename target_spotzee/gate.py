@@ -60,10 +60,10 @@ class Gate:
         if self._closed.wait(seconds):
             raise StoppedError
 
-    def limited(self, started: float, retry_after_seconds: float | None) -> None:
-        """Note a 429 to a request that began at ``started``."""
+    def limited(self, started: float, retry_after_seconds: float | None) -> float | None:
+        """Note a 429 to a request that began at ``started``; return the pause if one begins."""
         with self._lock:
-            self._pacer.limited(started, retry_after_seconds)
+            return self._pacer.limited(started, retry_after_seconds)
 
     def eased(self) -> None:
         """Note an answer that was no 429."""

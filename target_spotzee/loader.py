@@ -155,5 +155,3 @@ class Loader:
             self._dispatcher.reap()
         finally:
             self.settlement.publish()
-        if self.settlement.exceeded is not None:
-            raise self.settlement.exceeded

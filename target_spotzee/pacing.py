@@ -93,7 +93,7 @@ class Pacer:
             return 0.0
         return self._starts[len(self._starts) - self._share] + WINDOW_SECONDS - now
 
-    def limited(self, started: float, retry_after: float | None) -> None:
+    def limited(self, started: float, retry_after: float | None) -> float | None:
         """Note a 429: everybody pauses.
 
         The first waits as long as Spotzee asks; each further one in a row doubles that, up to a
@@ -103,8 +103,12 @@ class Pacer:
             started: When the request began. Requests that were under way when the pause began
                 are part of the same event.
             retry_after: What Spotzee asked for.
+
+        Returns:
+            The length of the pause if one began.
         """
-        if started > self._paused_at:
+        begins = started > self._paused_at
+        if begins:
             self._limited_in_a_row += 1
             self._paused_at = self._clock()
             if self._limited_in_a_row > 1:
@@ -113,6 +117,7 @@ class Pacer:
         doubled = min(asked * 2.0 ** min(self._limited_in_a_row - 1, 16), MAX_BACKOFF_SECONDS)
         wait = max(asked, doubled) + self._random() * _MAX_JITTER_SECONDS
         self._paused_until = max(self._paused_until, self._clock() + wait)
+        return wait if begins else None
 
     def eased(self) -> None:
         """Note an answer that was no 429: the share grows back."""

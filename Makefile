@@ -1,0 +1,84 @@
+# make demo: a real tap loads 2,350 customers into a local Spotzee
+# make test: everything that CI checks
+
+PYTHON ?= python3
+
+BIN := .venv/bin
+READY := .venv/ready
+TAP_READY := .venv-tap/ready
+UV := .venv-lock/bin/uv
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock"
+
+.PHONY: demo test lint pytest browser docs lock clean
+
+demo: $(READY) $(TAP_READY)
+	@demo/run
+
+test: lint pytest
+
+lint: $(READY)
+	@echo "lint: ruff, mypy, import-linter"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --check; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports
+
+pytest: $(READY) browser
+	@$(BIN)/python -m pytest
+
+# The sandbox's page is tested in a real browser; without one that test is skipped.
+browser: $(READY)
+	@$(BIN)/python -c 'import sys; from tests.sandbox.browser import find; sys.exit(not find())' && exit; \
+	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; else as=none; fi; \
+	if [ $$as. = none. ] || ! command -v apt-get >/dev/null; then \
+		echo "browser: no chromium and chromedriver here, so the page is not tested"; exit; \
+	fi; \
+	echo "browser: installing chromium and chromium-driver"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ $$as apt-get update -qq && $$as apt-get install -qq -y chromium chromium-driver; } >/dev/null 2>&1 \
+		|| echo "browser: apt-get could not install them, so the page is not tested"
+
+docs: $(READY)
+	@$(BIN)/python -m tests.test_docs
+
+# Keeps the versions that are locked where it can; remove a lock file first to renew them all.
+lock: $(UV)
+	$(COMPILE) pyproject.toml --extra sandbox --group dev --output-file requirements.lock
+	$(COMPILE) demo/requirements.in --output-file demo/requirements.lock
+
+clean:
+	rm -rf .venv .venv-tap .venv-lock .demo build dist
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# A new virtual environment in folder $(1).
+define new_venv
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "make: no $(PYTHON) here; give one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "make: $(PYTHON) is older than 3.10; give another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "make: $(PYTHON) can't make a venv; install its package (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(1)
+endef
+
+# It and what lock file $(2) names, nothing else.
+define locked_venv
+	@echo "$(1): installing what $(2) names (about a minute the first time)"
+	$(call new_venv,$(1))
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(2)
+endef
+
+$(READY): requirements.lock pyproject.toml
+	$(call locked_venv,.venv,requirements.lock)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(TAP_READY): demo/requirements.lock
+	$(call locked_venv,.venv-tap,demo/requirements.lock)
+	@touch $@
+
+$(UV):
+	$(call new_venv,.venv-lock)
+	@.venv-lock/bin/python -m pip install -qq --disable-pip-version-check uv
