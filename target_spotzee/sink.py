@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import ValidationError
-from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
+from singer_sdk.exceptions import InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from singer_sdk.sinks.core import BaseJSONSchemaValidator, JSONSchemaValidator
 
-from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.exceptions import MappingError, RecordError, RunError
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import Mapping
 from target_spotzee.rejects import Reason
@@ -63,10 +63,20 @@ class SpotzeeSink(BatchSink):
         return self.batch_size_rows or 100
 
     def get_validator(self) -> BaseJSONSchemaValidator | None:
-        """Return the SDK's validator if ``validate_records`` is on; here it is off by default."""
+        """Return the SDK's validator if ``validate_records`` is on; here it is off by default.
+
+        Raises:
+            RunError: The stream's schema is none to validate by.
+        """
         if not self.config.get("validate_records", False):
             return None
-        return JSONSchemaValidator(self.schema)
+        try:
+            return JSONSchemaValidator(self.schema)
+        except InvalidJSONSchema:
+            raise RunError(
+                f"the SCHEMA of stream {self.stream_name!r} is not valid JSON Schema; mend the tap"
+                " or set validate_records to false",
+            ) from None
 
     def load(self, record: dict[str, Any], ticket: Ticket) -> None:
         """Map one record and send it on its way, or reject it.

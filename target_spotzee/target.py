@@ -12,7 +12,6 @@ from typing import IO, Any, cast
 
 import click
 import msgspec
-from jsonschema import SchemaError
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     ConfigValidationError,
@@ -24,7 +23,6 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import Sink
-from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from target_spotzee import settings, summary
 from target_spotzee.exceptions import MappingError, RunError, SettingsError, SpotzeeError
@@ -33,7 +31,7 @@ from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
 from target_spotzee.reader import MessageReader
 from target_spotzee.rejects import Reason
-from target_spotzee.run import Run
+from target_spotzee.run import Run, unexpected
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -120,13 +118,6 @@ class TargetSpotzee(Target):
         keys = message_dict.get("key_properties") or []
         if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
             raise RunError(f"the SCHEMA of stream {stream!r} has no properties; the tap is broken")
-        try:
-            DEFAULT_JSONSCHEMA_VALIDATOR.check_schema(schema)
-        except SchemaError as error:
-            raise RunError(
-                f"the SCHEMA of stream {stream!r} is not valid at {error.json_path}; the tap is"
-                " broken",
-            ) from None
         try:
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         except (StreamMapConfigError, MapExpressionError) as error:
@@ -292,6 +283,8 @@ class TargetSpotzee(Target):
         except ValueError:
             prefix = cls._env_var_prefix
             problems = [f"an environment variable {prefix}… is not of its setting's type"]
+        except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
+            problems = [str(unexpected(error))]
         else:
             sys.exit(target.run.follow(lambda: target.listen(target.input_of(file))))
         sys.exit(_refuse(given.config, problems))
