@@ -79,10 +79,10 @@ class Dispatcher:
         self._fence = Fence()
         self._ready: deque[Batch] = deque()
         self._fenced = 0
-        self._in_flight = 0
+        self._under_way: dict[Batch, Trace] = {}
         self._threads: list[threading.Thread] = []
-        self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[Batch, Trace, Outcome]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Batch, Trace] | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Batch, Outcome]] = SimpleQueue()
         self._failure: SpotzeeError | None = None
 
     @property
@@ -93,7 +93,7 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Whether everything that was submitted has met its end."""
-        return not (self._in_flight or self._ready or self._fenced)
+        return not (self._under_way or self._ready or self._fenced)
 
     @property
     def full(self) -> bool:
@@ -116,8 +116,8 @@ class Dispatcher:
                 that came back is settled nevertheless.
         """
         while not self._done.empty():
-            batch, trace, outcome = self._done.get()
-            self._in_flight -= 1
+            batch, outcome = self._done.get()
+            trace = self._under_way.pop(batch)
             self._requests.add(trace, retry=bool(batch.attempts))
             self._finish(batch, trace, outcome)
         if self._settlement.exceeded is not None:
@@ -127,14 +127,14 @@ class Dispatcher:
         self._start()
 
     def stop(self, grace_seconds: float) -> None:
-        """Start nothing more and settle what is under way.
+        """Start nothing more, settle what is under way, count what does not come back in time.
 
         Args:
             grace_seconds: How long to wait for it.
         """
         self._gate.close()
         deadline = self._clock() + grace_seconds
-        while self._in_flight and not self._wakeup.urged:
+        while self._under_way and not self._wakeup.urged:
             left = deadline - self._clock()
             if left <= 0:
                 break
@@ -143,20 +143,23 @@ class Dispatcher:
                 self.reap()
             except SpotzeeError:
                 continue  # it is kept in `failure`; the others still count
+        for batch, trace in self._under_way.items():
+            self._requests.add(trace, retry=bool(batch.attempts))
 
     def close(self) -> None:
         """Let idle workers go."""
         for _ in self._threads:
             self._jobs.put(None)
-        if not self._in_flight:
+        if not self._under_way:
             for thread in self._threads:
                 thread.join()
 
     def _start(self) -> None:
-        while self._ready and self._in_flight < self._max_in_flight and not self._gate.closed:
-            self._in_flight += 1
-            self._jobs.put(self._ready.popleft())
-            if len(self._threads) < self._in_flight:
+        while self._ready and len(self._under_way) < self._max_in_flight and not self._gate.closed:
+            batch, trace = self._ready.popleft(), Trace()
+            self._under_way[batch] = trace
+            self._jobs.put((batch, trace))
+            if len(self._threads) < len(self._under_way):
                 # A daemon, so that one stuck in a request can't keep the process from ending.
                 thread = threading.Thread(target=self._work, daemon=True)
                 thread.start()
@@ -165,14 +168,14 @@ class Dispatcher:
     def _work(self) -> None:
         """Send one batch after the other. Runs on a worker's thread."""
         with closing(self._connect()) as sender:
-            while (batch := self._jobs.get()) is not None:
-                trace = Trace()
+            while (job := self._jobs.get()) is not None:
+                batch, trace = job
                 outcome: Outcome
                 try:
                     outcome = sender.send(batch, trace)
                 except BaseException as error:  # noqa: BLE001 - the main thread decides
                     outcome = error
-                self._done.put((batch, trace, outcome))
+                self._done.put((batch, outcome))
                 self._wakeup.wake()
 
     def _finish(self, batch: Batch, trace: Trace, outcome: Outcome) -> None:

@@ -93,7 +93,7 @@ class RejectsFile:
         message["reject"] = {
             **asdict(reason),
             "stream": origin.stream,
-            "record": ticket.number,
+            "record_number": ticket.number,
             "run_id": self._run_id,
             "time": self._now().isoformat(),
         }

@@ -21,7 +21,6 @@ from target_spotzee.batch import OpenBatch
 from target_spotzee.client import Client, Endpoint, new_session
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import (
-    InterruptedRunError,
     MappingError,
     RejectLimitError,
     RunError,
@@ -37,8 +36,8 @@ from target_spotzee.settlement import Settlement
 from target_spotzee.summary import Summary
 from target_spotzee.wakeup import Wakeup
 
-SIGNAL_GRACE_SECONDS = 10.0
-"""How long requests under way may take to end after a signal."""
+STOP_GRACE_SECONDS = 10.0
+"""How long requests under way may take to end after a signal or a fault of the run."""
 
 _BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
 
@@ -139,9 +138,7 @@ class Run:
         if isinstance(error, MappingError):
             errors.append(_error_of(self.loader.finish))  # the streams before it are sound
         if any(errors):
-            interrupted = any(isinstance(found, InterruptedRunError) for found in errors)
-            grace = SIGNAL_GRACE_SECONDS if interrupted else self._settings.timeout_seconds
-            errors.append(_error_of(lambda: self.loader.stop(grace)))
+            errors.append(_error_of(lambda: self.loader.stop(STOP_GRACE_SECONDS)))
             errors.append(self._dispatcher.failure)
         return list(dict.fromkeys(found for found in errors if found is not None))
 

@@ -14,6 +14,7 @@ from target_spotzee.exceptions import MappingError, RecordError, RunError
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import Mapping
 from target_spotzee.rejects import Reason
+from target_spotzee.samples import NumericStrings
 
 if TYPE_CHECKING:
     from target_spotzee.target import TargetSpotzee
@@ -54,8 +55,8 @@ class SpotzeeSink(BatchSink):
             )
         self.entry = entry
         self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
-        for warning in self.mapping.warnings():
-            self.logger.warning(warning)
+        self._sample: NumericStrings | None = NumericStrings()
+        self._warn(self.mapping.warnings())
 
     @property
     def max_size(self) -> int:
@@ -105,7 +106,23 @@ class SpotzeeSink(BatchSink):
             if self._loader.settlement.exceeded is not None:
                 raise error from self._loader.settlement.exceeded
         else:
+            if self._sample is not None and self._sample.look(user):
+                self._end_sample()
             self._loader.take(user, ticket)
+
+    def clean_up(self) -> None:
+        """Say what a short stream's sample tells."""
+        self._end_sample()
+        super().clean_up()
+
+    def _end_sample(self) -> None:
+        if self._sample is not None:
+            self._warn(self._sample.warnings(self.stream_name))
+            self._sample = None
+
+    def _warn(self, warnings: list[str]) -> None:
+        for warning in warnings:
+            self.logger.warning("%s", warning)
 
     def process_batch(self, context: dict[str, Any]) -> None:
         """Take the records of a BATCH message's file; a RECORD message goes to `load`."""

@@ -192,6 +192,7 @@ class TargetSpotzee(Target):
             if route.sink is None or mapped is None:
                 settlement.filtered(ticket)
             else:
+                route.sink.record_counter_metric.increment()
                 route.sink.load(mapped, ticket)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -270,8 +271,8 @@ class TargetSpotzee(Target):
             cls.print_about(about_format)
             sys.exit(0)
         given = config or _ConfigInput()
-        file = file_input or sys.stdin
         try:
+            file = _open_input(file_input)
             target = cls(config=given.config, parse_env_config=given.parse_env)
             target.refuse_own_rejects(file)
         except ConfigValidationError as error:
@@ -308,6 +309,13 @@ class TargetSpotzee(Target):
         if fd is None:
             return file
         return cast("IO[str]", Lines(fd, self.run.wakeup, self.loader.tick))
+
+
+def _open_input(file: IO[str] | None) -> IO[str]:
+    """Return the file to read, by default standard input, which a shell can close."""
+    if file is None and sys.stdin is None:
+        raise SettingsError("standard input is closed; pipe a tap into this target")
+    return file or sys.stdin
 
 
 def _descriptor(file: IO[str]) -> int | None:

@@ -269,7 +269,11 @@ class TestSdkFeatures:
             "encoding": {"format": "jsonl"},
             "manifest": [path.as_uri()],
         }
-        lines = [singer.schema(properties=["id", "plan"]), singer.line(batch), singer.state({"a": 1})]
+        lines = [
+            singer.schema(properties=["id", "plan"]),
+            singer.line(batch),
+            singer.state({"a": 1}),
+        ]
 
         result = target.run(lines)
 
@@ -307,3 +311,20 @@ class TestSdkFeatures:
         assert "schema_violated" in result.summary["rejects"]
         assert "forty-two" not in result.stderr
 
+
+class TestWarnings:
+    def test_numbers_that_arrive_as_strings_are_told_once(self, target: Target) -> None:
+        lines = [singer.schema(properties=["id", "seats", "postcode", "name"])]
+        lines += [
+            singer.record(id=number, seats=str(number), postcode="0800", name="7th")
+            for number in range(1, 250)
+        ]
+        result = target.run(lines)
+        warning = "seats holds numbers as strings"
+        assert result.stderr.count(warning) == 1
+
+    def test_an_identity_that_looks_like_an_address_is_told(self, target: Target) -> None:
+        lines = [singer.schema(properties=["e-mail"], keys=["e-mail"])]
+        result = target.run([*lines, singer.record(**{"e-mail": "a@example.test"})])
+        assert result.exit_code == 0
+        assert "looks like an e-mail address" in result.stderr

@@ -212,7 +212,9 @@ class TestAddresses:
     def test_any_other_web_server(self, target: Target, web_server: str) -> None:
         """One that answers everything with 200 and a page has confirmed nothing."""
         for delivery in ("sync", "async"):
-            result = target.run(stream(), api_url=web_server, delivery=delivery, max_retry_seconds=0)
+            result = target.run(
+                stream(), api_url=web_server, delivery=delivery, max_retry_seconds=0
+            )
             refused(result, 1, "HTTP 200")
 
 
@@ -225,7 +227,10 @@ class TestInput:
             ([f'{{"email": "{CANARY}"}}\n'], ["lacks type"]),
             ([f'{{"type": "RECORD", "record": {{"email": "{CANARY}"}}}}\n'], ["lacks stream"]),
             ([singer.record(id=1, email=CANARY)], ["before its SCHEMA"]),
-            ([*stream()[:1], '{"type": "RECORD", "stream": "customers", "record": 1}\n'], ["object"]),
+            (
+                [*stream()[:1], '{"type": "RECORD", "stream": "customers", "record": 1}\n'],
+                ["object"],
+            ),
             ([*stream()[:1], stream()[1][:-20]], ["line 2 of the input", "cut off"]),
             (['{"type": "SCHEMA", "stream": "a", "schema": {"type": "object"}}\n'], ["properties"]),
             (["[" * 10_000 + "\n"], ["line 1"]),
@@ -273,7 +278,10 @@ def test_nobody_s_data_and_no_key_is_told_at_any_log_level(
     lines += [singer.record(name="Canary")]
     fault = Fault(effect="item_error", external_id="id-canary", message=f"{CANARY} is taken")
     sandbox.faults.add(fault)
-    policies = {"invalid_fields": "reject" if reject else "drop", "phone_region": "AU"}
+    policies: dict[str, Any] = {
+        "invalid_fields": "reject" if reject else "drop",
+        "phone_region": "AU",
+    }
     result = target.run(lines, **policies, validate_records=reject)
     assert result.exit_code == 3
     assert result.records == {"read": 4, "rejected": 4}

@@ -1,0 +1,308 @@
+"""The way from a mapped record to its end, with real threads and a Spotzee made of a dictionary.
+
+What holds for any stream, any faults and any number of requests in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from target_spotzee.answers import Delivered, ItemError, Refused
+from target_spotzee.batch import Batch, OpenBatch
+from target_spotzee.dispatch import Dispatcher
+from target_spotzee.exceptions import RunError, SpotzeeError
+from target_spotzee.gate import Gate
+from target_spotzee.ledger import Ledger, Origin
+from target_spotzee.loader import Loader
+from target_spotzee.mapping import User
+from target_spotzee.pacing import Pacer
+from target_spotzee.rejects import RejectsFile
+from target_spotzee.settlement import Settlement
+from target_spotzee.summary import Records, Summary
+from target_spotzee.trace import Trace
+from target_spotzee.wakeup import Wakeup
+from tests import model
+
+ORIGIN = Origin(
+    "users", '{"type":"SCHEMA","stream":"users","schema":{"properties":{}}}', str.isupper
+)
+BAD = "bad"
+
+
+@dataclass
+class Spotzee:
+    """Takes batches as the API would: all of a moment's batches at once, each after a while.
+
+    Attributes:
+        seed: Decides, with the batch's place, what becomes of it.
+        users: What was taken, by external_id.
+        overlaps: Identities that were in two batches at once.
+        applied: Numbers of the records that were taken, by way of their ``n``.
+    """
+
+    seed: int
+    flaky: bool = True
+    users: dict[str, Any] = field(default_factory=dict)
+    overlaps: list[str] = field(default_factory=list)
+    _inside: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+        trace.attempts = 1
+        chance = random.Random(f"{self.seed} {batch.number}")
+        with self._lock:
+            self.overlaps += [name for name in batch.identities if self._inside[name]]
+            self._inside.update(batch.identities)
+        time.sleep(0)  # let the other workers in
+        with self._lock:
+            self._inside.subtract(batch.identities)
+            return self._answer(batch, chance)
+
+    def _answer(self, batch: Batch, chance: random.Random) -> Delivered | Refused:
+        users = json.loads(batch.body)
+        bad = {i for i, user in enumerate(users) if f"had_{BAD}" in user["data"]}
+        if bad and chance.random() < 0.5:
+            guilty = {i: ItemError("validation_failed") for i in bad}
+            return Refused(ItemError("validation_failed"), guilty if chance.random() < 0.5 else {})
+        errors = {i: ItemError("validation_failed") for i in bad}
+        for i, user in enumerate(users):
+            if i in bad:
+                continue
+            if self.flaky and chance.random() < 0.1:
+                errors[i] = ItemError("service_unavailable")
+            else:
+                model.upsert(self.users, user)
+        return Delivered(errors)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class Course:
+    """A run that is over: what was printed when, and how records ended."""
+
+    printed: list[int]
+    records: Records
+    spotzee: Spotzee
+    ahead: list[int]
+
+
+@contextmanager
+def loader_to(
+    spotzee: Spotzee,
+    write_state: Any,
+    *,
+    max_in_flight: int,
+    batch_size: int,
+    rejects: RejectsFile | None = None,
+    reject_mode: str = "skip",
+) -> Iterator[tuple[Loader, Summary, Gate]]:
+    summary = Summary("run")
+    settlement = Settlement(Ledger(), summary, rejects, write_state, reject_mode=reject_mode)
+    gate = Gate(Pacer(10**6, time.monotonic, random.random))
+    wakeup = Wakeup()
+    dispatcher = Dispatcher(
+        lambda: spotzee,
+        settlement,
+        summary.requests,
+        gate,
+        wakeup,
+        time.monotonic,
+        max_in_flight=max_in_flight,
+        max_retry_seconds=10**6,
+    )
+    loader = Loader(
+        OpenBatch("run", batch_size),
+        dispatcher,
+        settlement,
+        wakeup,
+        time.monotonic,
+        batch_wait_seconds=10**6,
+        progress=str,
+    )
+    try:
+        yield loader, summary, gate
+    finally:
+        loader.stop(grace_seconds=10)
+        loader.close()
+        wakeup.close()
+
+
+def run(steps: list[Any], *, max_in_flight: int, batch_size: int, seed: int) -> Course:
+    """Load records (id, plan) with a state after each ``None``."""
+    spotzee = Spotzee(seed)
+    read: list[tuple[str, str]] = []
+    printed: list[int] = []
+    ahead: list[int] = []
+
+    def write_state(state: str) -> None:
+        position = int(state)
+        printed.append(position)
+        records = summary.records()
+        if records.confirmed + records.folded + records.rejected < position:
+            ahead.append(position)
+
+    with loader_to(
+        spotzee,
+        write_state,
+        max_in_flight=max_in_flight,
+        batch_size=batch_size,
+    ) as (loader, summary, _):
+        for step in steps:
+            if step is None:
+                loader.checkpoint(str(len(read)))
+                continue
+            read.append(step)
+            id_, plan = step
+            user = User({"external_id": id_, "data": {"plan": plan, f"had_{plan}": True}})
+            loader.take(user, loader.settlement.issue(ORIGIN, ""))
+        loader.checkpoint(str(len(read)))
+        loader.finish()
+        return Course(printed, summary.records(), spotzee, ahead)
+
+
+ids = st.sampled_from([f"u{number}" for number in range(8)])
+plans = st.sampled_from(["free", "pro", "max", BAD])
+steps = st.lists(st.none() | st.tuples(ids, plans), max_size=120)
+
+
+@settings(max_examples=150)
+@given(steps, st.integers(1, 7), st.integers(0, 10**6))
+def test_any_number_in_flight_leaves_what_one_by_one_would(
+    steps: list[Any],
+    batch_size: int,
+    seed: int,
+) -> None:
+    """Every record meets one end; one user is never in two requests; only bad records are lost."""
+    expected: dict[str, Any] = {}
+    for id_, plan in filter(None, steps):
+        if plan != BAD:
+            user = {"external_id": id_, "data": {"plan": plan, f"had_{plan}": True}}
+            model.upsert(expected, user)
+    for max_in_flight in (1, 8):
+        course = run(steps, max_in_flight=max_in_flight, batch_size=batch_size, seed=seed)
+        count = len([step for step in steps if step is not None])
+        records = course.records
+        assert records.read == count
+        assert records.unsettled == 0
+        assert records.confirmed + records.folded + records.rejected == count
+        assert course.spotzee.overlaps == []
+        assert records.rejected == len([step for step in steps if step and step[1] == BAD])
+        assert course.spotzee.users == expected
+
+
+@settings(max_examples=150)
+@given(steps, st.integers(1, 7), st.integers(1, 8), st.integers(0, 10**6))
+def test_states_are_an_ordered_part_of_those_read_and_never_ahead(
+    steps: list[Any],
+    batch_size: int,
+    max_in_flight: int,
+    seed: int,
+) -> None:
+    course = run(steps, max_in_flight=max_in_flight, batch_size=batch_size, seed=seed)
+    count = 0
+    sent = []
+    for step in steps:
+        count += step is not None
+        if step is None:
+            sent.append(count)
+    sent.append(count)
+    assert course.ahead == []
+    assert course.printed == sorted(set(course.printed))
+    assert set(course.printed) <= set(sent)
+    assert course.printed[-1] == count
+
+
+def test_the_bad_record_of_a_folded_user_is_lost_alone() -> None:
+    """Good, bad, good in one batch: both good ones arrive, in order, whatever is in flight."""
+    for seed in range(20):
+        course = run(
+            [("u", "free"), ("u", BAD), ("u", "pro")], max_in_flight=4, batch_size=5, seed=seed
+        )
+        data = course.spotzee.users["u"]["data"]
+        assert data["plan"] == "pro"
+        assert data["had_free"] is True
+        assert asdict(course.records) | {"confirmed": 2, "rejected": 1} == asdict(course.records)
+
+
+class TestAFaultOfTheRun:
+    def test_what_came_back_is_settled_and_nothing_new_starts(self) -> None:
+        started = threading.Event()
+        broken = threading.Event()
+
+        class Failing(Spotzee):
+            def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+                if batch.number == "1":
+                    started.set()
+                    broken.wait()
+                    return super().send(batch, trace)
+                if batch.number == "2":
+                    started.wait()
+                    broken.set()
+                    raise RunError("stop here", "req_2")
+                raise AssertionError("nothing may start after the fault")
+
+        spotzee = Failing(seed=0, flaky=False)
+        failure: SpotzeeError | None = None
+        with loader_to(spotzee, print, max_in_flight=2, batch_size=1) as (loader, summary, gate):
+            try:
+                for number in range(10):
+                    user = User({"external_id": str(number), "data": {"plan": "free"}})
+                    loader.take(user, loader.settlement.issue(ORIGIN, ""))
+                loader.finish()
+            except RunError as error:
+                failure = error
+        assert str(failure) == "Request req_2: stop here"
+        assert gate.closed
+        assert summary.records().confirmed == 1
+        assert summary.records().unsettled == summary.records().read - 1
+
+    def test_a_bug_in_a_worker_surfaces_on_the_main_thread(self) -> None:
+        class Broken(Spotzee):
+            def send(self, _batch: Batch, _trace: Trace) -> Delivered | Refused:
+                raise ZeroDivisionError
+
+        surfaced = False
+        with loader_to(Broken(0), print, max_in_flight=2, batch_size=1) as (loader, _, _):
+            try:
+                user = User({"external_id": "1"})
+                loader.take(user, loader.settlement.issue(ORIGIN, ""))
+                loader.finish()
+            except ZeroDivisionError:
+                surfaced = True
+        assert surfaced
+
+
+def test_a_reject_is_on_disk_before_state_passes_it(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.singer"
+    sizes = []
+    rejects = RejectsFile(path, "run", lambda: datetime.now(timezone.utc))
+    with loader_to(
+        Spotzee(0, flaky=False),
+        lambda _: sizes.append(path.stat().st_size),
+        max_in_flight=1,
+        batch_size=1,
+        rejects=rejects,
+        reject_mode="fail",
+    ) as (loader, _, _):
+        line = '{"type":"RECORD","stream":"users","record":{}}'
+        user = User({"external_id": "1", "data": {f"had_{BAD}": True}})
+        loader.take(user, loader.settlement.issue(ORIGIN, line))
+        loader.checkpoint("1")
+        loader.finish()
+    rejects.close()
+    assert sizes == [path.stat().st_size] != [0]
