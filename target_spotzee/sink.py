@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, cast
 
 from jsonschema import ValidationError
+from singer_sdk import Target
 from singer_sdk.exceptions import InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from singer_sdk.sinks.core import BaseJSONSchemaValidator, JSONSchemaValidator
 
 from target_spotzee.exceptions import MappingError, RecordError, RunError
 from target_spotzee.ledger import Ticket
+from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.rejects import Reason
 from target_spotzee.samples import NumericStrings
+from target_spotzee.settings import Settings
 
-if TYPE_CHECKING:
-    from target_spotzee.target import TargetSpotzee
+
+class Host(Protocol):
+    """What sinks take from the target they are given."""
+
+    settings: Settings
+
+    @property
+    def loader(self) -> Loader:
+        """Where users go."""
+
+    def take_record(self, stream: str, record: dict[str, Any]) -> None:
+        """Load a record that did not come as a RECORD message."""
 
 
 class SpotzeeSink(BatchSink):
@@ -34,7 +47,7 @@ class SpotzeeSink(BatchSink):
 
     def __init__(
         self,
-        target: TargetSpotzee,
+        target: Target,
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
@@ -45,9 +58,10 @@ class SpotzeeSink(BatchSink):
             MappingError: It can't be mapped; nothing of the stream has been sent.
         """
         super().__init__(target, stream_name, schema, key_properties)
-        self._loader = target.loader
-        self._take_record = target.take_record
-        entry = target.settings.entries.find(stream_name)
+        host = cast("Host", target)
+        self._loader = host.loader
+        self._take_record = host.take_record
+        entry = host.settings.entries.find(stream_name)
         if entry is None:
             raise MappingError(
                 f"stream {stream_name!r}: has no entry in streams; add one, or set"
@@ -137,15 +151,16 @@ class IgnoringSink(BatchSink):
 
     def __init__(
         self,
-        target: TargetSpotzee,
+        target: Target,
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
     ) -> None:
         """Say once that the stream is ignored."""
         super().__init__(target, stream_name, schema, key_properties)
-        self.entry = target.settings.entries.default
-        self._settlement = target.loader.settlement
+        host = cast("Host", target)
+        self.entry = host.settings.entries.default
+        self._settlement = host.loader.settlement
         self.logger.warning(
             "stream %r: has no entry in streams; its records are ignored",
             stream_name,

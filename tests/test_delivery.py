@@ -137,6 +137,7 @@ class TestLastRecordWins:
         target.run(lines, batch_size_rows=1, run_id="same")
 
         assert [user["data"]["plan"] for user in sandbox.history("7")] == plans
+        assert len({request.idempotency_key for request in sandbox.requests}) == len(plans)
 
     def test_a_user_that_goes_there_and_back_over_three_runs_with_one_run_id(
         self,

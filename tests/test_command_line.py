@@ -1,0 +1,75 @@
+"""The command as it is installed: its options, and what the SDK promises of every target."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+from target_spotzee.sandbox import Sandbox
+from target_spotzee.settings import CONFIG_JSONSCHEMA
+from target_spotzee.target import TargetSpotzee
+from tests import singer
+from tests.process import Target
+
+
+def test_the_entry_point_is_the_target() -> None:
+    (script,) = entry_points(group="console_scripts", name="target-spotzee")
+    assert script.load().callback == TargetSpotzee.invoke
+
+
+def test_version_names_the_package_s(target: Target) -> None:
+    done = target.command(["--version"])
+    assert done.returncode == 0
+    assert f"target-spotzee v{version('target-spotzee')}" in done.stdout
+
+
+def test_about_lists_every_setting_and_none_for_warehouses(target: Target) -> None:
+    done = target.command(["--about", "--format=json"])
+    assert done.returncode == 0
+    listed = json.loads(done.stdout)["settings"]["properties"]
+    assert listed.keys() >= CONFIG_JSONSCHEMA["properties"].keys()
+    assert {"stream_maps", "stream_map_config", "flattening_enabled"} <= listed.keys()
+    assert not {"load_method", "add_record_metadata", "hard_delete"} & listed.keys()
+    assert listed["api_key"]["secret"] is True
+
+
+def test_about_in_markdown(target: Target) -> None:
+    done = target.command(["--about", "--format=markdown"])
+    assert done.returncode == 0
+    assert "rejects_path" in done.stdout
+
+
+def test_input_from_a_file(target: Target, sandbox: Sandbox) -> None:
+    path = target.folder / "stream.singer"
+    path.write_text(singer.schema() + singer.record(id=1) + singer.state({"a": 1}))
+    config = str(target.configure())
+    done = target.command(["--config", config, "--input", str(path)])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == '{"a": 1}\n'
+    assert list(sandbox.users) == ["1"]
+
+
+def test_later_configurations_win(target: Target, sandbox: Sandbox) -> None:
+    config = str(target.configure(batch_size_rows=100))
+    other = target.folder / "other.json"
+    other.write_text('{"batch_size_rows": 1}')
+    lines = singer.schema() + singer.record(id=1) + singer.record(id=2)
+    done = target.command(["--config", config, "--config", str(other)], stdin=lines)
+    assert done.returncode == 0, done.stderr
+    assert len(sandbox.requests) == 2
+
+
+def test_the_summary_on_stderr_and_in_the_file_are_the_same(target: Target, tmp_path: Path) -> None:
+    result = target.run([singer.schema(), singer.record(id=1), singer.record(id=None)])
+    assert result.exit_code == 3
+    assert "2 read, 1 confirmed, 1 rejected" in result.stderr
+    assert "1 identity_missing: record customers:2" in result.stderr
+    assert result.summary["rejects"] == {"identity_missing": {"count": 1, "keys": ["customers:2"]}}
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_a_summary_that_can_t_be_written_is_told(target: Target) -> None:
+    result = target.run([singer.schema()], summary_path="/nowhere/summary.json")
+    assert result.exit_code == 1
+    assert "summary_path: can't be written" in result.stderr
