@@ -137,8 +137,7 @@ def test_a_second_signal_does_not_wait_for_a_request_that_hangs(
     lines = [singer.schema()] + [singer.record(id=number) for number in range(100)]
     process.stdin.write("".join(lines).encode())
     process.stdin.flush()
-    while not sandbox.in_flight:
-        pass
+    sandbox.wait_until(lambda running: running.in_flight > 0)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
@@ -158,8 +157,7 @@ def test_rejects_are_written_and_their_state_printed_after_a_signal(
     lines = [singer.schema(), singer.record(id=1), singer.record(id=2), singer.state({"read": 2})]
     process.stdin.write("".join(lines).encode())
     process.stdin.flush()
-    while not sandbox.in_flight:
-        pass
+    sandbox.wait_until(lambda running: running.in_flight > 0)
     process.terminate()
     out, err = process.communicate()
     result = target.result(process, out, err)

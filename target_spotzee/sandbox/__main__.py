@@ -1,0 +1,110 @@
+"""The command ``target-spotzee-sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from target_spotzee.sandbox import Fault, Sandbox
+from target_spotzee.sandbox.limits import Tier
+from target_spotzee.sandbox.options import KEY, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Runs may last for days: what is remembered for the page has an end.
+KEEP_REQUESTS = 200
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a sandbox until SIGINT or SIGTERM; the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        sandbox = Sandbox(
+            arguments.faults,
+            host=arguments.host,
+            port=arguments.port,
+            keys=dict(arguments.key or [(KEY, "editor")]),
+            latency_ms=arguments.latency_ms,
+            idempotency=arguments.idempotency,
+            ip_limit=arguments.limits,
+            tier=arguments.tier,
+            keep_requests=KEEP_REQUESTS,
+        )
+        sandbox.start()
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is missing: pip install 'target-spotzee[sandbox]'")
+    except OSError as error:
+        where, why = f"{arguments.host}:{arguments.port}", os.strerror(error.errno or 0)
+        return _fail(f"can't listen on {where}: {why}. Choose another --port.")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"Spotzee sandbox: api_url {sandbox.api_url} api_key {sandbox.key}", flush=True)  # noqa: T201 - what it is for
+    stop.wait()
+    sandbox.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="target-spotzee-sandbox",
+        description="A local Spotzee that keeps the published contract. Open its address in a "
+        "browser to watch users arrive.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=8080, help="default: %(default)s; 0: any")
+    parser.add_argument(
+        "--key",
+        action="append",
+        type=_key,
+        metavar="sk_KEY[=ROLE]",
+        help=f"a key and its role ({', '.join(get_args(Role))}), repeatable; default: {KEY}=editor",
+    )
+    parser.add_argument("--latency-ms", type=float, default=0, help="how long each write takes")
+    parser.add_argument(
+        "--faults", type=_faults, default=(), metavar="FILE", help="a JSON array of faults"
+    )
+    parser.add_argument("--tier", choices=get_args(Tier), help="limit the writes of each key")
+    parser.add_argument(
+        "--no-idempotency",
+        dest="idempotency",
+        action="store_false",
+        help="ignore Idempotency-Key, as accounts do where it is not switched on",
+    )
+    parser.add_argument(
+        "--no-limits", dest="limits", action="store_false", help="don't count requests"
+    )
+    return parser
+
+
+def _key(text: str) -> tuple[str, str]:
+    key, _, role = text.partition("=")
+    role = role or "editor"
+    if not key.startswith("sk_") or role not in get_args(Role):
+        message = f"not sk_KEY=ROLE: {text}"
+        raise argparse.ArgumentTypeError(message)
+    return key, role
+
+
+def _faults(path: str) -> list[Fault]:
+    try:
+        return [Fault.from_json(rule) for rule in json.loads(Path(path).read_bytes())]
+    except (OSError, TypeError, ValueError) as error:
+        message = f"{path}: {error}"
+        raise argparse.ArgumentTypeError(message) from error
+
+
+def _fail(message: str) -> int:
+    print(f"target-spotzee-sandbox: {message}", file=sys.stderr)  # noqa: T201 - one line for a person
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What was answered under which Idempotency-Key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from target_spotzee.sandbox.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_spotzee.sandbox.problems import Reply
+
+REMEMBERED_SECONDS = 24 * 3600
+LONGEST_KEY = 255
+
+
+@dataclass
+class _Memory:
+    fingerprint: object
+    since: float
+    reply: Reply | None = None
+
+
+class Idempotency:
+    """Answers a repeated request from memory, so that it does not run again.
+
+    Args:
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._memories: dict[tuple[str, str], _Memory] = {}
+
+    def begin(self, api_key: str, key: str, fingerprint: object) -> Reply | None:
+        """The first answer if there was one, or None: then the request runs, up to `finish`.
+
+        Args:
+            api_key: Keys are scoped to it.
+            key: The value of the header.
+            fingerprint: What must be the same again: the body, and where it was sent.
+
+        Raises:
+            Problem: If the key is no key, still running, or was used for something else.
+        """
+        if not 1 <= len(key) <= LONGEST_KEY:
+            message = f"Idempotency-Key must have 1 to {LONGEST_KEY} characters."
+            raise Problem(400, "idempotency_key_invalid", message, param="Idempotency-Key")
+        self._forget_the_old()
+        memory = self._memories.get((api_key, key))
+        if memory is None:
+            self._memories[api_key, key] = _Memory(fingerprint, self._clock())
+            return None
+        if memory.fingerprint != fingerprint:
+            raise mismatch()
+        if memory.reply is None:
+            raise in_progress(retry_after="1")
+        return memory.reply
+
+    def finish(self, api_key: str, key: str, reply: Reply) -> None:
+        """Remembers ``reply`` if it is one to be remembered, else lets the key be used again."""
+        memory = self._memories.get((api_key, key))
+        if memory is not None and is_remembered(reply.status):
+            memory.reply = reply
+        else:
+            self._memories.pop((api_key, key), None)
+
+    def _forget_the_old(self) -> None:
+        # Insertion order is age order, so only the head needs a look.
+        before = self._clock() - REMEMBERED_SECONDS
+        while self._memories:
+            oldest = next(iter(self._memories))
+            if self._memories[oldest].since > before:
+                return
+            del self._memories[oldest]
+
+
+def is_remembered(status: int) -> bool:
+    """2xx and 4xx are; 5xx and 429 are not."""
+    return status < 500 and status != 429  # noqa: PLR2004 - statuses speak for themselves
+
+
+def mismatch() -> Problem:
+    """The key was used for another request."""
+    message = "This Idempotency-Key was used with another request."
+    return Problem(409, "idempotency_key_mismatch", message)
+
+
+def in_progress(retry_after: str | None) -> Problem:
+    """The first request with the key has not been answered yet."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    message = "The first request with this Idempotency-Key is still running."
+    return Problem(409, "idempotency_in_progress", message, headers=headers)

@@ -1,0 +1,158 @@
+"""What came in, what was answered, and what ran at the same time."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from target_spotzee.sandbox.codec import Json, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+RATE_SECONDS = 60
+
+
+@dataclass(kw_only=True)
+class Request:
+    """One request to the API.
+
+    Attributes:
+        number: From 1, in order of arrival.
+        at: When it was read, on the sandbox's clock, in seconds.
+        wall: When it was read, as an ISO 8601 string.
+        path: With the base, percent-encoded, without the query.
+        headers: Under lower-case names.
+        status: What was answered; None: nothing yet, or nothing at all.
+        fault: The effect that hit it.
+        replayed: Whether it was answered from memory.
+        applied: Whether the operation ran and was not refused whole.
+        items: How many it carried.
+        failed: How many of them were refused.
+        milliseconds: From read to answered.
+    """
+
+    number: int
+    at: float
+    wall: str
+    request_id: str
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    external_ids: tuple[str, ...] = ()
+    anonymous_ids: tuple[str, ...] = ()
+    status: int | None = None
+    fault: str | None = None
+    replayed: bool = False
+    applied: bool = False
+    items: int = 0
+    failed: int = 0
+    milliseconds: float = 0
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """Its ``Idempotency-Key``."""
+        return self.headers.get("idempotency-key")
+
+    @property
+    def json(self) -> Json:
+        """Its body."""
+        return decode(self.body)
+
+    @property
+    def identities(self) -> list[str]:
+        """Its users by either id, case-blind."""
+        return [
+            *(f"external_id:{value.casefold()}" for value in self.external_ids),
+            *(f"anonymous_id:{value.casefold()}" for value in self.anonymous_ids),
+        ]
+
+
+@dataclass
+class _Running:
+    request: Request
+    is_gone: Callable[[], bool]
+
+
+class Journal:
+    """The requests, and which of them run at once.
+
+    Args:
+        clock: Tells the time in seconds.
+        keep: How many requests, and how many overlaps, are remembered; None: all.
+    """
+
+    def __init__(self, clock: Callable[[], float], keep: int | None = None) -> None:
+        self._clock = clock
+        self._running: dict[int, _Running] = {}
+        self._holders: dict[str, int] = {}
+        self._arrivals: Counter[int] = Counter()
+        self.requests: deque[Request] = deque(maxlen=keep)
+        self.statuses: Counter[str] = Counter()
+        self.overlaps: deque[str] = deque(maxlen=keep)
+        self.count = 0
+        self.max_in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests run now."""
+        self._let_go(number for number, running in self._running.items() if running.is_gone())
+        return len(self._running)
+
+    def begin(self, request: Request, is_gone: Callable[[], bool], *, writes: bool) -> None:
+        """Notes a request that has been read.
+
+        Args:
+            request: What is known of it.
+            is_gone: Whether its client has hung up, so that nothing is under way for it.
+            writes: Whether it may change users.
+        """
+        self.count += 1
+        self.requests.append(request)
+        self._running[request.number] = _Running(request, is_gone)
+        self.max_in_flight = max(self.max_in_flight, len(self._running))
+        second = int(request.at)
+        self._arrivals[second] += 1
+        if len(self._arrivals) > RATE_SECONDS + 1:
+            self._arrivals = Counter(
+                {at: n for at, n in self._arrivals.items() if at > second - RATE_SECONDS}
+            )
+        for identity in request.identities if writes else ():
+            holder = self._holders.get(identity)
+            if holder is not None and holder != request.number:
+                if self._running[holder].is_gone():
+                    self._let_go([holder])
+                else:
+                    self.overlaps.append(identity)
+            self._holders[identity] = request.number
+
+    def end(self, request: Request, status: int | None) -> None:
+        """Notes what was answered; None: nothing."""
+        request.status = status
+        request.milliseconds = (self._clock() - request.at) * 1000
+        self.statuses["none" if status is None else str(status)] += 1
+        self._let_go([request.number])
+
+    def is_running(self, request: Request) -> bool:
+        """Whether it has not been answered yet."""
+        return request.number in self._running
+
+    def last(self, count: int) -> list[Request]:
+        """The newest requests, newest first."""
+        return list(islice(reversed(self.requests), count))
+
+    def rates(self) -> list[int]:
+        """Requests per second, for each of the last seconds, oldest first."""
+        now = int(self._clock())
+        return [self._arrivals[second] for second in range(now - RATE_SECONDS, now)]
+
+    def _let_go(self, numbers: Iterable[int]) -> None:
+        for number in list(numbers):
+            running = self._running.pop(number, None)
+            for identity in running.request.identities if running else ():
+                if self._holders.get(identity) == number:
+                    del self._holders[identity]

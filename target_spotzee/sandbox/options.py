@@ -1,0 +1,64 @@
+"""How a sandbox behaves where accounts and releases of Spotzee differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_spotzee.sandbox.limits import Tier
+    from target_spotzee.sandbox.problems import ParamStyle
+
+Role: TypeAlias = Literal["viewer", "editor", "admin"]
+
+KEY = "sk_sandbox"
+VERSION = "2026-04-28"
+
+
+@dataclass(kw_only=True)
+class Options:
+    """What can be set, with the contract's values as defaults.
+
+    Attributes:
+        keys: The role of each secret key.
+        versions: The known dates of ``Spotzee-Version``; the first is the default.
+        latency_ms: How long each write takes.
+        idempotency: Whether ``Idempotency-Key`` has an effect.
+        ip_limit: Whether requests are counted per source address.
+        requests_per_10s: For everything under ``/api/``.
+        requests_per_minute: For everything under ``/api/client/``.
+        tier: The writes per second that a key may make; None: not limited.
+        over_quota: Whether every write is refused with 402.
+        max_body_bytes: Larger bodies are refused with 413.
+        param_style: How ``errors[].param`` names an item; ``none``: no ``errors`` at all.
+        success_key: Where a result carries its user.
+        ids_in_results: Whether a result names its item's ids.
+        case_blind: Whether ids that differ only in case are the same.
+        phone_attributes: Whether a phone adds ``phone_country`` and ``phone_is_valid`` to ``data``.
+        queue_delay: Seconds until a queued write is applied.
+        shuffle_queue: Whether queued items are applied in any order.
+        keep_requests: How many requests and versions of users are remembered; None: all.
+        seed: Makes what is random the same in each run.
+    """
+
+    keys: Mapping[str, Role] = field(default_factory=lambda: {KEY: "editor"})
+    versions: tuple[str, ...] = (VERSION,)
+    latency_ms: float = 0
+    idempotency: bool = True
+    ip_limit: bool = True
+    requests_per_10s: int = 1000
+    requests_per_minute: int = 8000
+    tier: Tier | None = None
+    over_quota: bool = False
+    max_body_bytes: int = 5 * 1_048_576
+    param_style: ParamStyle = "dot"
+    success_key: Literal["user", "contact"] = "user"
+    ids_in_results: bool = True
+    case_blind: bool = False
+    phone_attributes: bool = False
+    queue_delay: float = 0
+    shuffle_queue: bool = False
+    keep_requests: int | None = None
+    seed: int = 0

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from target_spotzee.sandbox.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "target_spotzee.sandbox")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_and_ends_when_asked(number: int, tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps([{"effect": "status", "status": 503, "nth": [2]}]))
+    arguments = ("--port", "0", "--key", "sk_a=viewer", "--faults", str(faults))
+
+    with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        *_, api_url, _, key = line.split()
+        headers = {"Authorization": f"Bearer {key}"}
+        statuses = [
+            requests.request(method, f"{api_url}/users", headers=headers, timeout=10).status_code
+            for method in ("GET", "GET", "PATCH")
+        ]
+        os.kill(process.pid, number)
+        assert process.stdout.read() == ""
+
+    assert line.startswith("Spotzee sandbox: api_url http://127.0.0.1:")
+    assert statuses == [200, 503, 403]
+    assert process.returncode == 0
+
+
+def test_a_port_that_is_taken_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+
+    assert capsys.readouterr().err.strip() == (
+        f"target-spotzee-sandbox: can't listen on 127.0.0.1:{port}: "
+        "Address already in use. Choose another --port."
+    )
+
+
+def test_without_aiohttp_it_says_what_to_install() -> None:
+    without = (
+        "import sys; sys.modules['aiohttp'] = None;"
+        "from target_spotzee.sandbox.__main__ import main; sys.exit(main([]))"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", without), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "target-spotzee-sandbox: aiohttp is missing: pip install 'target-spotzee[sandbox]'"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--key", "pk_a"], ["--key", "sk_a=king"], ["--faults", "nowhere.json"], ["--tier", "free"]],
+)
+def test_wrong_arguments_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    assert arguments[1] in capsys.readouterr().err
