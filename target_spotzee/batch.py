@@ -135,7 +135,7 @@ class OpenBatch:
     def _clear(self) -> None:
         self._items: dict[tuple[str | None, str | None], Item] = {}
         self._identities: set[str] = set()
-        self._bytes = 2
+        self._bytes = 1  # the bracket; each user adds its own bytes and a comma or bracket
         self._records = 0
 
     def __len__(self) -> int:
@@ -165,9 +165,8 @@ class OpenBatch:
                 self._records += 1
                 return [self.close()] if self._records >= MAX_RECORDS else []
         identities = user.identities
-        if self._bytes + len(body) + 1 > MAX_BODY_BYTES or not self._identities.isdisjoint(
-            identities,
-        ):
+        too_large = self._bytes + len(body) + 1 > MAX_BODY_BYTES
+        if self._items and (too_large or not self._identities.isdisjoint(identities)):
             complete.append(self.close())
         self._items[user.ids] = Item(user, body, [(user, ticket)])
         self._identities.update(identities)

@@ -87,15 +87,19 @@ class Client:
         self._random = random
         self._new_key = new_key
         synchronous = endpoint.synchronous
-        self._method = "POST" if synchronous else "PATCH"
-        self._url = endpoint.url + ("/users/batch" if synchronous else "/users")
-        self._headers = {
-            "Authorization": f"Bearer {endpoint.api_key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, application/problem+json",
-            "Spotzee-Version": endpoint.api_version,
-            "User-Agent": f"target-spotzee/{version('target-spotzee')}",
-        }
+        self._request = session.prepare_request(
+            requests.Request(
+                "POST" if synchronous else "PATCH",
+                endpoint.url + ("/users/batch" if synchronous else "/users"),
+                headers={
+                    "Authorization": f"Bearer {endpoint.api_key}",
+                    "Content-Type": "application/json",
+                    "Accept": "application/json, application/problem+json",
+                    "Spotzee-Version": endpoint.api_version,
+                    "User-Agent": f"target-spotzee/{version('target-spotzee')}",
+                },
+            ),
+        )
 
     def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
         """Send a batch until Spotzee takes or refuses it.
@@ -157,7 +161,7 @@ class Client:
         if answer.status == 429:
             trace.limited += 1
         else:
-            self._gate.eased()
+            self._gate.eased(started)
         if answer.replayed and not (
             trust_replay or (trace.attempts > 1 and self._endpoint.own_keys)
         ):
@@ -175,16 +179,19 @@ class Client:
         return meaning, answer.replayed
 
     def _exchange(self, body: bytes, key: str) -> Answer:
-        endpoint = self._endpoint
-        deadline = self._clock() + endpoint.timeout_seconds
-        with self._session.request(
-            self._method,
-            self._url,
-            data=body,
-            headers={**self._headers, "Idempotency-Key": key},
-            timeout=endpoint.timeout_seconds,
-            allow_redirects=False,
+        """Make one request and read its answer, without following it anywhere."""
+        timeout_seconds = self._endpoint.timeout_seconds
+        deadline = self._clock() + timeout_seconds
+        request = self._request.copy()
+        request.headers["Idempotency-Key"] = key
+        request.prepare_body(body, None)
+        # Straight to the adapter: no redirects, no cookies, a third less work than the session's.
+        with self._session.get_adapter(str(request.url)).send(
+            request,
             stream=True,
+            timeout=timeout_seconds,
+            verify=self._session.verify or True,
+            proxies=self._session.proxies,
         ) as response:
             content = b"".join(self._chunks(response, deadline))
             return Answer(response.status_code, response.headers, content)

@@ -3,7 +3,8 @@
 Meltano unfolds the dotted keys of an object setting at every level, so
 ``{"public.customers": {"mapping": {"data.city": "town"}}}`` may arrive as
 ``{"public": {"customers": {"mapping": {"data": {"city": "town"}}}}}``. Both come out of
-`read_entries` the same.
+`read_entries` the same. Only a stream whose dotted name has a part called ``mapping`` can't be told
+once it is unfolded.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Entries:
     by_stream: Mapping[str, Entry] | None = None
 
     def find(self, stream: str) -> Entry | None:
-        """Return a stream's entry: its own, else the first glob that fits, ``*`` last.
+        """Return a stream's entry: its own, else that of the glob with the most letters that fits.
+
+        The order of entries says nothing: unfolding changes it.
 
         Returns:
             ``None`` if there are entries, but none for this stream.
@@ -76,10 +79,10 @@ class Entries:
             return self.default
         if stream in self.by_stream:
             return self.by_stream[stream]
-        for pattern in sorted(self.by_stream, key="*".__eq__):
-            if fnmatchcase(stream, pattern):
-                return self.by_stream[pattern]
-        return None
+        fitting = [pattern for pattern in self.by_stream if fnmatchcase(stream, pattern)]
+        if not fitting:
+            return None
+        return self.by_stream[max(fitting, key=lambda glob: (len(glob.replace("*", "")), glob))]
 
 
 def read_entries(setting: object, default: Entry) -> Entries:

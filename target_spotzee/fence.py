@@ -38,7 +38,7 @@ class Fence:
         """Let settled identities go.
 
         Returns:
-            The batches that may pass now, in the order they came.
+            The batches that may pass now.
         """
         free = []
         for identity in identities:

@@ -41,9 +41,7 @@ def identity(value: object) -> str:
 
 def _digits(value: object, otherwise: str) -> str:
     """Return an integral number's digits: ``Decimal("1.0")`` gives ``1``."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = Decimal(value)
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MAX_ID_DIGITS:
         integer = int(value)

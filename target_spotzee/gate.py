@@ -65,7 +65,7 @@ class Gate:
         with self._lock:
             return self._pacer.limited(started, retry_after_seconds)
 
-    def eased(self) -> None:
-        """Note an answer that was no 429."""
+    def eased(self, started: float) -> None:
+        """Note an answer that was no 429 to a request that began at ``started``."""
         with self._lock:
-            self._pacer.eased()
+            self._pacer.eased(started)

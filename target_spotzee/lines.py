@@ -11,7 +11,7 @@ _CHUNK_BYTES = 65_536
 
 
 class Lines:
-    """Iterates over a descriptor's lines; blank ones are passed over.
+    """Iterates over a descriptor's lines.
 
     While the tap is silent, what is due is done: finished requests are settled, part-filled batches
     leave, signals are obeyed.
@@ -36,13 +36,11 @@ class Lines:
             if not rest:
                 continue
             *whole, last = rest
-            for line in (b"".join(pieces), *whole):
-                if line and not line.isspace():
-                    yield line
+            yield b"".join(pieces)
+            yield from whole
             pieces = [last]
-        line = b"".join(pieces)
-        if line and not line.isspace():
-            yield line
+        if any(pieces):
+            yield b"".join(pieces)
 
     def _read(self) -> bytes:
         """Return what there is to read; nothing at the end of input."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from target_spotzee import fields
@@ -35,28 +35,26 @@ class User:
     Attributes:
         payload: The item of the request's array: ids, first-class fields, ``data``.
         invalid: First-class fields that could not be right and were dropped or cleared.
+        ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
+        identities: What a user must not share to be somebody else for certain: the ids, their kinds
+            kept apart, casefolded since Spotzee's collation may be case-blind.
     """
 
     payload: dict[str, Any]
     invalid: tuple[str, ...] = ()
+    ids: tuple[str | None, str | None] = field(init=False)
+    identities: tuple[str, ...] = field(init=False)
 
-    @property
-    def ids(self) -> tuple[str | None, str | None]:
-        """The ``external_id`` and the ``anonymous_id``, exactly as they will be sent."""
-        return self.payload.get("external_id"), self.payload.get("anonymous_id")
-
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """What another user must not share to be somebody else for certain.
-
-        Casefolded, since Spotzee's collation may be case-blind; kinds are kept apart.
-        """
-        external, anonymous = self.ids
-        if anonymous is None:
-            return ("e" + str(external).casefold(),)
+    def __post_init__(self) -> None:
+        external = self.payload.get("external_id")
+        anonymous = self.payload.get("anonymous_id")
+        self.ids = external, anonymous
         if external is None:
-            return ("a" + anonymous.casefold(),)
-        return "e" + external.casefold(), "a" + anonymous.casefold()
+            self.identities = ("a" + str(anonymous).casefold(),)
+        elif anonymous is None:
+            self.identities = ("e" + external.casefold(),)
+        else:
+            self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
 
 
 class Mapping:
@@ -206,10 +204,10 @@ class Mapping:
         for name in (*IDS, *FIELDS):
             if (name,) not in sources and self._is_free(name):
                 sources[name,] = name
-        if not any((name,) in sources for name in IDS) and len(key_properties) == 1:
+        if not any((name,) in mapping for name in IDS) and len(key_properties) == 1:
             (key,) = key_properties
             if self._is_free(key):
-                sources["external_id",] = key
+                sources.setdefault(("external_id",), key)
         sources = {path: source for path, source in sources.items() if source}
         if not any((name,) in sources for name in IDS):
             raise MappingError(

@@ -51,7 +51,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
@@ -86,7 +86,7 @@ class Pacer:
         now = self._clock()
         if now < self._paused_until:
             return self._paused_until - now
-        while self._starts and self._starts[0] <= now - WINDOW_SECONDS:
+        while self._starts and self._starts[0] + WINDOW_SECONDS <= now:
             self._starts.popleft()
         if len(self._starts) < self._share:
             self._starts.append(now)
@@ -119,8 +119,14 @@ class Pacer:
         self._paused_until = max(self._paused_until, self._clock() + wait)
         return wait if begins else None
 
-    def eased(self) -> None:
-        """Note an answer that was no 429: the share grows back."""
+    def eased(self, started: float) -> None:
+        """Note an answer that was no 429: the share grows back.
+
+        Args:
+            started: When the request began; what began before the pause says nothing about it.
+        """
+        if started <= self._paused_at:
+            return
         self._limited_in_a_row = 0
         if self._share < self._max_requests:
             self._share = min(self._max_requests, self._share + max(1, self._max_requests // 100))

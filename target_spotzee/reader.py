@@ -7,6 +7,7 @@ decimals that can't be printed again.
 from __future__ import annotations
 
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from typing import IO, Any
@@ -56,16 +57,46 @@ class MessageReader(GenericSingerReader[str]):
         line = self.line
         return bytes(_decode_state(line).value).decode()
 
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> Counter[str]:
+        """Read messages and hand each to the callback of its type; pass over blank lines.
+
+        Returns:
+            How many messages there were of each type.
+
+        Raises:
+            RunError: A line is no message.
+        """
+        counts: dict[str, int] = defaultdict(int)
+        for line in file_input or self.default_input:
+            self.line_number += 1
+            if not line or line.isspace():
+                continue
+            self._current_message = line
+            message = self.deserialize_json(line)
+            kind = message.get("type")
+            if not isinstance(kind, str):
+                raise self._broken("has no type")
+            callback = callbacks.get(kind)
+            if callback is None:
+                self.on_unknown(kind[:40])
+            else:
+                callback(message)
+            counts[kind] += 1
+        return Counter(counts)
+
     def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
         """Return a line's message.
 
         Raises:
             RunError: It is no JSON object.
         """
-        self.line_number += 1
         try:
             return _decode(line)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
             kind = "is nested too deeply" if isinstance(error, RecursionError) else "is no message"
             raise self._broken(kind) from None
 
@@ -82,9 +113,6 @@ class MessageReader(GenericSingerReader[str]):
         missing = requires - line_dict.keys()
         if missing:
             raise self._broken(f"lacks {', '.join(sorted(missing))}")
-
-    def _process_unknown_message(self, message_dict: dict[str, Any]) -> None:
-        self.on_unknown(str(message_dict["type"])[:40])
 
     def _broken(self, how: str) -> RunError:
         return RunError(

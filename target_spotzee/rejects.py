@@ -22,6 +22,7 @@ from target_spotzee.ledger import Origin, Ticket
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_START = b'{"type":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,12 @@ class RejectsFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             self._fd = os.open(path, flags, 0o600)
+            problem = self._prepare()
         except OSError as error:
             raise SettingsError(f"rejects_path: can't be opened ({error.strerror})") from None
-        status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode):
+        if problem:
             os.close(self._fd)
-            raise SettingsError("rejects_path: is not a plain file")
-        os.fchmod(self._fd, 0o600)
-        self._drop_cut_line(status.st_size)
+            raise SettingsError(f"rejects_path: {problem}")
 
     def is_file(self, fd: int) -> bool:
         """Say whether a descriptor reads the very file that is written here."""
@@ -80,11 +79,11 @@ class RejectsFile:
     def write(self, ticket: Ticket, reason: Reason) -> None:
         """Add a record; it is not safe before `sync`."""
         origin = ticket.origin
-        message = _decode(ticket.line)
+        message = {"type": "RECORD", **_decode(ticket.line)}
         stream = message["stream"]
         if self._described.get(stream) is not origin:
             self._described[stream] = origin
-            self._pending.append(_encode(_without_excluded_properties(origin)))
+            self._pending.append(_encode(_without_excluded(origin)))
         message["record"] = {
             column: value
             for column, value in message["record"].items()
@@ -125,19 +124,33 @@ class RejectsFile:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
 
-    def _drop_cut_line(self, size: int) -> None:
-        """Drop the start of a line that a crash cut off: no state has passed it."""
-        end = size
+    def _prepare(self) -> str | None:
+        """Make the file fit to append to, or say why it isn't.
+
+        The start of a line that a crash cut off is dropped: no state has passed it.
+        """
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            return "is not a plain file"
+        if status.st_size and os.pread(self._fd, len(_START), 0) != _START:
+            return "is a file of something else"
+        os.fchmod(self._fd, 0o600)
+        size = end = status.st_size
         while end and os.pread(self._fd, 1, end - 1) != b"\n":
             step = min(end, 65_536)
             tail = os.pread(self._fd, step, end - step)
             end = end - step + tail.rfind(b"\n") + 1
         if end < size:
             os.ftruncate(self._fd, end)
+        return None
 
 
-def _without_excluded_properties(origin: Origin) -> dict[str, Any]:
-    message: dict[str, Any] = _decode(origin.schema)
+def _without_excluded(origin: Origin) -> dict[str, Any]:
+    """Return a SCHEMA message that fits records without their excluded columns."""
+    message: dict[str, Any] = {"type": "SCHEMA", **_decode(origin.schema)}
+    for names in ("key_properties", "bookmark_properties"):
+        if isinstance(message.get(names), list):
+            message[names] = [name for name in message[names] if not origin.excludes(name)]
     schema = message["schema"]
     schema["properties"] = {
         column: value

@@ -267,9 +267,11 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
     values["entries"] = read_entries(values.pop("streams"), default)
     values["api_key"] = _secret_key(values["api_key"])
     values["api_url"] = _address(values["api_url"])
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", values["api_version"]):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", values["api_version"]):
         raise SettingsError("api_version: must be a date such as 2026-04-28")
     for name in ("rejects_path", "summary_path"):
+        if "\0" in (values[name] or ""):
+            raise SettingsError(f"{name}: is not a path")
         values[name] = Path(values[name]) if values[name] else None
     if values["rejects_path"] and values["rejects_path"] == values["summary_path"]:
         raise SettingsError("rejects_path and summary_path: must be two files")
@@ -279,7 +281,9 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
 
 def _value(config: Mapping[str, Any], name: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - settings have many types
     value = config.get(name)
-    return schema.get("default") if value is None else value
+    if value is None:
+        return schema.get("default")
+    return int(value) if "integer" in schema["type"] else value  # JSON Schema takes 20.0 for one
 
 
 def _secret_key(key: str) -> str:
@@ -301,14 +305,14 @@ def _secret_key(key: str) -> str:
 
 def _address(address: str) -> str:
     """Check that the key can't leave in the clear, or to somewhere unexpected."""
-    if not re.fullmatch(r"[!-~]+", address):
-        raise SettingsError("api_url: must be an address without spaces or line breaks")
+    if not re.fullmatch(r"[!-~]+", address) or re.search(r"[?#\\]", address):
+        raise SettingsError("api_url: must be an address without spaces, line breaks, ? or #")
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError("api_url: is not an address") from None
-    if not host or parts.username is not None or parts.query or parts.fragment:
+    if not host or parts.username is not None:
         raise SettingsError("api_url: must be a plain address, https://host/path")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise SettingsError("api_url: must be https (http only on this machine: 127.0.0.1)")

@@ -96,13 +96,19 @@ class TestSettings:
         assert "Traceback" not in done.stderr
 
     def test_the_rejects_file_as_input(self, target: Target) -> None:
-        target.rejects_path.write_text("".join(stream()))
+        target.run(stream(id=None))
+        kept = target.rejects_path.read_text()
         with target.rejects_path.open("rb") as stdin:
             process = target.start(stdin=stdin)
             out, err = process.communicate()
         result = target.result(process, out, err)
         refused(result, 2, "rejects_path", "the file being read")
-        assert target.rejects_path.read_text() == "".join(stream())
+        assert target.rejects_path.read_text() == kept
+
+    def test_a_rejects_path_that_holds_something_else(self, target: Target) -> None:
+        target.rejects_path.write_text('{"precious": 1}')
+        refused(target.run(stream()), 2, "rejects_path", "something else")
+        assert target.rejects_path.read_text() == '{"precious": 1}'
 
     def test_an_unknown_setting_is_told_but_no_reason_to_stop(self, target: Target) -> None:
         result = target.run(stream(), rejectspath="x")
@@ -224,7 +230,7 @@ class TestInput:
         [
             ([f"Hello, {CANARY}\n"], ["line 1 of the input", "is no message"]),
             ([f'["{CANARY}"]\n'], ["line 1 of the input"]),
-            ([f'{{"email": "{CANARY}"}}\n'], ["lacks type"]),
+            ([f'{{"email": "{CANARY}"}}\n'], ["has no type"]),
             ([f'{{"type": "RECORD", "record": {{"email": "{CANARY}"}}}}\n'], ["lacks stream"]),
             ([singer.record(id=1, email=CANARY)], ["before its SCHEMA"]),
             (
@@ -233,7 +239,7 @@ class TestInput:
             ),
             ([*stream()[:1], stream()[1][:-20]], ["line 2 of the input", "cut off"]),
             (['{"type": "SCHEMA", "stream": "a", "schema": {"type": "object"}}\n'], ["properties"]),
-            (["[" * 10_000 + "\n"], ["line 1"]),
+            (["\n", "[" * 10_000 + "\n"], ["line 2"]),
         ],
         ids=["text", "list", "no type", "no stream", "no schema", "scalar", "cut", "bare", "deep"],
     )
