@@ -17,6 +17,7 @@ import msgspec
 
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import User
+from target_spotzee.trace import Trace
 
 MAX_USERS = 100
 MAX_BODY_BYTES = 1_000_000
@@ -69,6 +70,7 @@ class Batch:
         items: The users, no two of whom share an identity.
         spent_seconds: What its forerunners used up of the retry budget.
         attempts: How many requests its forerunners took.
+        doubtful_until: Until when a forerunner's attempt of unknown fate may still be applied.
     """
 
     run_id: str
@@ -76,6 +78,7 @@ class Batch:
     items: list[Item]
     spent_seconds: float = 0.0
     attempts: int = 0
+    doubtful_until: float = 0.0
     _children: int = field(default=0, init=False, repr=False)
 
     @cached_property
@@ -99,15 +102,28 @@ class Batch:
         """Every identity in it."""
         return tuple(identity for item in self.items for identity in item.user.identities)
 
-    def part(self, items: list[Item], *, spent_seconds: float = 0.0, attempts: int = 0) -> Batch:
-        """Return some of this batch's items as a new batch with a new key."""
-        self._children += 1
-        return Batch(self.run_id, f"{self.number}.{self._children}", items, spent_seconds, attempts)
+    def part(self, items: list[Item], trace: Trace, *, again: bool = False) -> Batch:
+        """Return some of this batch's items as a new batch with a new key.
 
-    def halves(self) -> tuple[Batch, Batch]:
+        Args:
+            items: The items.
+            trace: What it took to send this batch.
+            again: They are tried again, so the retry budget goes on; else they begin afresh.
+        """
+        self._children += 1
+        return Batch(
+            self.run_id,
+            f"{self.number}.{self._children}",
+            items,
+            spent_seconds=trace.spent_seconds if again else 0.0,
+            attempts=self.attempts + trace.attempts if again else 0,
+            doubtful_until=trace.doubtful_until,
+        )
+
+    def halves(self, trace: Trace) -> tuple[Batch, Batch]:
         """Return two batches that hold every item once between them."""
         middle = len(self.items) // 2
-        return self.part(self.items[:middle]), self.part(self.items[middle:])
+        return self.part(self.items[:middle], trace), self.part(self.items[middle:], trace)
 
 
 def fold(earlier: User, later: User) -> User:

@@ -117,6 +117,7 @@ class Client:
         """
         key, fresh = batch.key, False
         trace.spent_seconds = batch.spent_seconds
+        trace.doubtful_until = batch.doubtful_until
         if batch.attempts:
             self._rest(backoff_seconds(batch.attempts, self._random), trace)
         while True:
@@ -152,12 +153,17 @@ class Client:
             answer = self._exchange(batch.body, key)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             trace.spent_seconds += self._clock() - started
-            return Again(_transport_fault(error)), False
+            fault = _transport_fault(error)
+            if fault.may_be_applied:
+                self._doubt(trace)
+            return Again(fault.reason), False
         seconds = self._clock() - started
         trace.spent_seconds += seconds
         trace.durations_ms.append(round(1000 * seconds))
         trace.request_id = answer.request_id
         trace.replayed += answer.replayed
+        if answer.status in (408, 502, 504):
+            self._doubt(trace)
         if answer.status == 429:
             trace.limited += 1
         else:
@@ -177,6 +183,10 @@ class Client:
             if pause is not None:
                 logger.warning("%s%s; everybody waits %.1f s", meaning.reason, _id(trace), pause)
         return meaning, answer.replayed
+
+    def _doubt(self, trace: Trace) -> None:
+        """Note that Spotzee may still apply what was just sent, for as long as an attempt lasts."""
+        trace.doubtful_until = self._clock() + self._endpoint.timeout_seconds
 
     def _exchange(self, body: bytes, key: str) -> Answer:
         """Make one request and read its answer, without following it anywhere."""
@@ -249,8 +259,21 @@ def new_session(url: str) -> requests.Session:
     return session
 
 
-def _transport_fault(error: Exception) -> str:
-    """Return the moment's fault in a few words.
+@dataclass(frozen=True, slots=True)
+class _TransportFault:
+    """An attempt that brought no answer.
+
+    Attributes:
+        reason: For the log.
+        may_be_applied: Whether the request may have reached Spotzee.
+    """
+
+    reason: str
+    may_be_applied: bool
+
+
+def _transport_fault(error: Exception) -> _TransportFault:
+    """Return what was the matter with the moment.
 
     Raises:
         RunError: Trying again can't help: no such host, no TLS, no valid certificate.
@@ -268,13 +291,15 @@ def _transport_fault(error: Exception) -> str:
             raise RunError("the host in api_url does not exist; check api_url and DNS")
         if isinstance(cause, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             raise RunError("api_url can't be requested; check it")
-    if any(isinstance(cause, (requests.Timeout, TimeoutError)) for cause in causes):
-        return "no answer in time"
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return "connection refused"
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "host name not resolved"
-    return f"connection broken ({type(causes[-1]).__name__})"
+    for kinds, reason, may_be_applied in (
+        (ConnectionRefusedError, "connection refused", False),
+        (socket.gaierror, "host name not resolved", False),
+        (requests.ConnectTimeout, "no connection in time", False),
+        ((requests.Timeout, TimeoutError), "no answer in time", True),
+    ):
+        if any(isinstance(cause, kinds) for cause in causes):
+            return _TransportFault(reason, may_be_applied)
+    return _TransportFault(f"connection broken ({type(causes[-1]).__name__})", may_be_applied=True)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,10 +7,13 @@ of it; everything else here runs on the main thread, so nothing it touches needs
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from heapq import heappop, heappush
+from itertools import count
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -80,6 +83,8 @@ class Dispatcher:
         self._ready: deque[Batch] = deque()
         self._fenced = 0
         self._under_way: dict[Batch, Trace] = {}
+        self._doubtful: list[tuple[float, int, Batch, Item]] = []
+        self._order = count()
         self._threads: list[threading.Thread] = []
         self._jobs: SimpleQueue[tuple[Batch, Trace] | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[Batch, Outcome]] = SimpleQueue()
@@ -99,6 +104,11 @@ class Dispatcher:
     def full(self) -> bool:
         """Whether as much waits as may be under way; the caller should wait, too."""
         return len(self._ready) + self._fenced >= self._max_in_flight
+
+    @property
+    def due_at(self) -> float:
+        """When, by the clock, `reap` has something to do though no worker is done."""
+        return self._doubtful[0][0] if self._doubtful and self._fenced else math.inf
 
     def submit(self, batch: Batch) -> None:
         """Send a batch as soon as its users and a worker are free."""
@@ -120,6 +130,7 @@ class Dispatcher:
             trace = self._under_way.pop(batch)
             self._requests.add(trace, retry=bool(batch.attempts))
             self._finish(batch, trace, outcome)
+        self._let_go_of_doubtful()
         if self._settlement.exceeded is not None:
             self._fail(self._settlement.exceeded)
         if self._failure is not None:
@@ -199,7 +210,7 @@ class Dispatcher:
             error = delivered.errors.get(index)
             if error is None:
                 self._settlement.delivered(item)
-                self._let_go(batch, item)
+                self._let_go(batch, item, trace)
             elif error.worth_another_try:
                 again.append(item)
                 if trace.spent_seconds >= self._max_retry_seconds:
@@ -207,13 +218,7 @@ class Dispatcher:
             else:
                 self._reject(batch, item, error, trace)
         if again:
-            self._resend(
-                batch.part(
-                    again,
-                    spent_seconds=trace.spent_seconds,
-                    attempts=batch.attempts + trace.attempts,
-                ),
-            )
+            self._resend(batch.part(again, trace, again=True))
 
     def _refused(self, batch: Batch, refused: Refused, trace: Trace) -> None:
         """Isolate whom a refusal of the whole batch is about: it names them, or halves tell."""
@@ -223,19 +228,19 @@ class Dispatcher:
             rest = [item for i, item in enumerate(batch.items) if i not in refused.guilty]
             if rest:
                 self._requests.split += 1
-                self._resend(batch.part(rest))
+                self._resend(batch.part(rest, trace))
         elif len(batch.items) == 1:
             self._reject(batch, batch.items[0], refused.error, trace)
         else:
             self._requests.split += 1
-            for half in batch.halves():
+            for half in batch.halves(trace):
                 self._resend(half)
 
     def _reject(self, batch: Batch, item: Item, error: ItemError, trace: Trace) -> None:
         """Reject a user; a folded one is taken apart first, so that only the bad record is lost."""
         if len(item.parts) > 1:
             self._requests.split += 1
-            self._resend(batch.part([item.apart()]))
+            self._resend(batch.part([item.apart()], trace))
             return
         ((_, ticket),) = item.parts
         self._settlement.rejected(
@@ -248,18 +253,29 @@ class Dispatcher:
                 batch.attempts + trace.attempts,
             ),
         )
-        self._let_go(batch, item)
+        self._let_go(batch, item, trace)
 
-    def _let_go(self, batch: Batch, item: Item) -> None:
-        """Free a settled user's identities, unless more of the same user is to follow."""
+    def _let_go(self, batch: Batch, item: Item, trace: Trace) -> None:
+        """Free a settled user's identities, unless more of the same user is to follow.
+
+        After an attempt of unknown fate they stay fenced for a while even so: what was sent then
+        may be applied yet, over a newer value.
+        """
         if item.following:
             following, *others = item.following
             following.following = others
-            self._resend(batch.part([following]))
-            return
-        for freed in self._fence.leave(item.user.identities):
-            self._fenced -= 1
-            self._ready.append(freed)
+            self._resend(batch.part([following], trace))
+        elif trace.doubtful_until > self._clock():
+            heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
+        else:
+            for freed in self._fence.leave(item.user.identities):
+                self._fenced -= 1
+                self._ready.append(freed)
+
+    def _let_go_of_doubtful(self) -> None:
+        while self._doubtful and self._doubtful[0][0] <= self._clock():
+            _, _, batch, item = heappop(self._doubtful)
+            self._let_go(batch, item, Trace())
 
     def _resend(self, batch: Batch) -> None:
         """Send what is left of a batch; it still owns its users, so it goes first."""

@@ -111,14 +111,14 @@ class Loader:
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_SECONDS
             logger.info(self._progress())
-        due = self._progress_at
+        due = min(self._progress_at, self._dispatcher.due_at)
         if self._open_batch:
             leaves_at = self._opened_at + self._batch_wait_seconds
             if now >= leaves_at:
                 self._dispatcher.submit(self._open_batch.close())
             else:
                 due = min(due, leaves_at)
-        return due - now
+        return max(0.0, due - now)
 
     def finish(self) -> None:
         """Send what is left and wait for all of it.

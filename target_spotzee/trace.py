@@ -15,6 +15,7 @@ class Trace:
         replayed: How many were answered from Spotzee's memory.
         asked_seconds: Waits that Spotzee or the budget of requests asked for.
         spent_seconds: Used up of the retry budget, forerunners included.
+        doubtful_until: Until when, by the clock, an attempt of unknown fate may still be applied.
         durations_ms: One for each request that was answered.
         request_id: Of the last answer.
     """
@@ -24,5 +25,6 @@ class Trace:
     replayed: int = 0
     asked_seconds: float = 0.0
     spent_seconds: float = 0.0
+    doubtful_until: float = 0.0
     durations_ms: list[int] = field(default_factory=list)
     request_id: str | None = None

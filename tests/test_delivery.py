@@ -161,6 +161,21 @@ class TestLastRecordWins:
             assert target.run(lines, run_id="same").exit_code == 0
         assert sandbox.users["7"]["data"] == {"plan": "a"}
 
+    def test_over_an_attempt_that_is_applied_after_its_retry(
+        self,
+        target: Target,
+        sandbox: Sandbox,
+    ) -> None:
+        """Keys are not enforced here, so the lost request runs once more, a second late."""
+        sandbox.options.idempotency = False
+        sandbox.faults.add(Fault(effect="late", seconds=1, first=1))
+        lines = [singer.schema(properties=["id", "plan"])]
+        lines += [singer.record(id=7, plan=plan) for plan in ("old", "new")]
+        result = target.run(lines, batch_size_rows=1, timeout_seconds=2)
+        assert result.exit_code == 0
+        plans = [user["data"]["plan"] for user in sandbox.history("7")]
+        assert plans == ["old", "old", "new"]
+
     def test_after_a_schema_change_mid_stream(self, target: Target, sandbox: Sandbox) -> None:
         lines = [
             singer.schema(properties=["id", "plan"]),
