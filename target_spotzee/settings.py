@@ -221,7 +221,8 @@ class Settings:
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a configuration by its schema, value-free, a line each."""
     try:
-        return sorted({_problem(error) for error in Draft7Validator(schema).iter_errors(config)})
+        given = {name: value for name, value in config.items() if value is not None}
+        return sorted({_problem(error) for error in Draft7Validator(schema).iter_errors(given)})
     except AttributeError:
         # The SDK's own schema of stream_maps says "null" where {"type": "null"} is due.
         return ["stream_maps: is not valid"]
@@ -241,7 +242,8 @@ def _problem(error: ValidationError) -> str:
     }.get(str(error.validator), "is not valid")
     takes = error.validator_value
     if isinstance(takes, list):
-        takes = ", ".join(str(item) for item in takes if item not in (None, "null"))
+        shown = [item for item in takes if error.validator != "type" or item != "null"]
+        takes = ", ".join(str(item) for item in shown if item is not None)
     return f"{place}: {rule.format(takes)}"
 
 

@@ -127,6 +127,16 @@ class Target:
         return Result(process.returncode, out.decode(), stderr, summary)
 
 
+def read_until(process: subprocess.Popen[bytes], *words: bytes) -> None:
+    """Wait until a process says one of these words on stderr."""
+    assert process.stderr is not None
+    seen = b""
+    while not any(word in seen for word in words):
+        line = process.stderr.readline()
+        assert line, f"the process ended; it said {seen.decode()}"
+        seen += line
+
+
 def assert_adds_up(summary: dict[str, Any]) -> None:
     """Check the summary's identity, for the run and for each stream."""
     for records in (summary["records"], *summary["streams"].values()):

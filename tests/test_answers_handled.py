@@ -11,7 +11,7 @@ import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import singer
-from tests.process import Result, Target
+from tests.process import Result, Target, read_until
 
 
 def stream(count: int) -> list[str]:
@@ -233,9 +233,7 @@ class TestMoments:
         assert process.stderr is not None
         process.stdin.write("".join(stream(3)).encode())
         process.stdin.close()
-        seen = b""
-        while b"connection refused" not in seen:
-            seen += process.stderr.readline()
+        read_until(process, b"connection refused")
         sandbox.accept()
         assert process.wait() == 0
         assert len(sandbox.users) == 3

@@ -12,7 +12,7 @@ import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import singer
-from tests.process import Target
+from tests.process import Target, read_until
 
 RECORDS = 3000
 EVERY = 50
@@ -115,9 +115,7 @@ def test_a_signal_ends_every_wait(target: Target, sandbox: Sandbox, fault: Fault
     assert process.stderr is not None
     process.stdin.write("".join([singer.schema(), singer.record(id=1)]).encode())
     process.stdin.close()
-    seen = b""
-    while b"trying again" not in seen and b"everybody waits" not in seen:
-        seen += process.stderr.readline()
+    read_until(process, b"trying again", b"everybody waits")
     process.terminate()
     assert process.wait() == 143
     assert process.stdout is not None
