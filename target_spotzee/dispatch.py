@@ -252,6 +252,7 @@ class Dispatcher:
                 trace.request_id,
                 batch.attempts + trace.attempts,
             ),
+            item.user.identities,
         )
         self._let_go(batch, item, trace)
 

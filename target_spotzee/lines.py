@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from target_spotzee.wakeup import Wakeup
 
@@ -20,26 +21,36 @@ class Lines:
         fd: What to read: a pipe, a file, a terminal.
         wakeup: Wakes the wait for input.
         tick: Does what is due; returns the seconds until it has to be called again.
+
+    Attributes:
+        offset: Where in the file the line that was yielded last begins.
     """
 
     def __init__(self, fd: int, wakeup: Wakeup, tick: Callable[[], float]) -> None:
         self._fd = fd
         self._wakeup = wakeup
         self._tick = tick
+        self.offset = 0
+        with suppress(OSError):  # a pipe has no places
+            self.offset = os.lseek(fd, 0, os.SEEK_CUR)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield each line without its end; what follows the last newline is a line, too."""
         pieces: list[bytes] = []
+        begin = self.offset
         while chunk := self._read():
             first, *rest = chunk.split(b"\n")
             pieces.append(first)
             if not rest:
                 continue
             *whole, last = rest
-            yield b"".join(pieces)
-            yield from whole
+            for line in (b"".join(pieces), *whole):
+                self.offset = begin
+                yield line
+                begin += len(line) + 1
             pieces = [last]
         if any(pieces):
+            self.offset = begin
             yield b"".join(pieces)
 
     def _read(self) -> bytes:

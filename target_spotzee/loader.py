@@ -7,7 +7,7 @@ waits longer than it may while the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from target_spotzee.batch import MAX_BODY_BYTES, OpenBatch, encode
 from target_spotzee.dispatch import Dispatcher
@@ -68,6 +68,7 @@ class Loader:
             self.reject(
                 ticket,
                 Reason("record_too_large", f"{len(body):,} bytes; {MAX_BODY_BYTES:,} fit"),
+                user.identities,
             )
             return
         if user.invalid:
@@ -81,13 +82,13 @@ class Loader:
             if self._dispatcher.full:
                 self._wait_while(lambda: self._dispatcher.full)
 
-    def reject(self, ticket: Ticket, reason: Reason) -> None:
-        """Reject a record that was not sent.
+    def reject(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+        """Reject a record that was not sent; see `Settlement.rejected`.
 
         Raises:
             RejectLimitError: It was one too many.
         """
-        self.settlement.rejected(ticket, reason)
+        self.settlement.rejected(ticket, reason, identities)
         if self.settlement.exceeded is not None:
             self.settlement.publish()
             raise self.settlement.exceeded

@@ -138,6 +138,13 @@ class Mapping:
             payload["data"] = data
         return User(payload, tuple(invalid))
 
+    def identities(self, record: Record) -> tuple[str, ...]:
+        """Return the identities of a record that may be no user; none if it has none."""
+        try:
+            return User(self._identity(record)).identities
+        except RecordError:
+            return ()
+
     def _identity(self, record: Record) -> dict[str, Any]:
         """Return a payload that holds the ids; a null one beside another is left out."""
         payload: dict[str, Any] = {}

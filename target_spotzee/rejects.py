@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from target_spotzee import marks
 from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Origin, Ticket
 
@@ -44,8 +46,29 @@ class Reason:
     attempts: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """A reject of this run.
+
+    Attributes:
+        number: The record's.
+        line: Its line, until it is written; empty if the file held it before.
+        place: Where its mark is in the file, once it is written.
+        done: A newer record of its user was delivered.
+    """
+
+    number: int
+    line: bytes = b""
+    place: int | None = None
+    done: bool = False
+
+
 class RejectsFile:
     """Appends rejected records; they are safe once `sync` returns.
+
+    A record that the file holds already, and that is not done, is not added again: a tap sends its
+    boundary row in every run. A reject whose user gets a newer record delivered in the same run is
+    marked as done, so that sending the file again brings back no old value.
 
     Args:
         path: The file; made with mode 0600 if it isn't there.
@@ -53,7 +76,7 @@ class RejectsFile:
         now: The time of day, with its zone.
 
     Raises:
-        SettingsError: It can't be opened, or isn't a plain file.
+        SettingsError: It can't be opened, or isn't a rejects file.
     """
 
     def __init__(self, path: Path, run_id: str, now: Callable[[], datetime]) -> None:
@@ -61,7 +84,8 @@ class RejectsFile:
         self._run_id = run_id
         self._now = now
         self._described: dict[str, Origin] = {}
-        self._pending: list[bytes] = []
+        self._pending: list[bytes | _Kept] = []
+        self._by_identity: dict[str, list[_Kept]] = {}
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             self._fd = os.open(path, flags, 0o600)
@@ -76,27 +100,60 @@ class RejectsFile:
         """Say whether a descriptor reads the very file that is written here."""
         return os.path.samestat(os.fstat(fd), os.fstat(self._fd))
 
-    def write(self, ticket: Ticket, reason: Reason) -> None:
-        """Add a record; it is not safe before `sync`."""
+    def write(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+        """Add a record; it is not safe before `sync`.
+
+        Args:
+            ticket: The record.
+            reason: Why it was rejected.
+            identities: Its user's, as far as they are known.
+        """
         origin = ticket.origin
         message = {"type": "RECORD", **_decode(ticket.line)}
         stream = message["stream"]
-        if self._described.get(stream) is not origin:
-            self._described[stream] = origin
-            self._pending.append(_encode(_without_excluded(origin)))
-        message["record"] = {
+        record = {
             column: value
             for column, value in message["record"].items()
             if not origin.excludes(column)
         }
-        message["reject"] = {
-            **asdict(reason),
-            "stream": origin.stream,
-            "record_number": ticket.number,
-            "run_id": self._run_id,
-            "time": self._now().isoformat(),
-        }
-        self._pending.append(_encode(message))
+        id_ = marks.content_id(stream, record)
+        kept = _Kept(ticket.number, place=self._open_places.get(id_))
+        if kept.place is None:
+            if self._described.get(stream) is not origin:
+                self._described[stream] = origin
+                self._pending.append(_encode(_without_excluded(origin)))
+            message.pop("reject", None)  # of an earlier run; the new one must be the last key
+            message["record"] = record
+            message["reject"] = {
+                "done": False,
+                "id": id_,
+                **asdict(reason),
+                "stream": origin.stream,
+                "record_number": ticket.number,
+                "run_id": self._run_id,
+                "time": self._now().isoformat(),
+            }
+            kept.line = _encode(message)
+            self._pending.append(kept)
+        for identity in identities:
+            self._by_identity.setdefault(identity, []).append(kept)
+
+    def superseded(self, identities: Iterable[str], number: int) -> None:
+        """Mark the older rejects of a user that was delivered.
+
+        Args:
+            identities: The user's.
+            number: The delivered record's.
+        """
+        if not self._by_identity:
+            return
+        for identity in identities:
+            for kept in self._by_identity.pop(identity, ()):
+                if kept.number < number:
+                    kept.done = True
+                    self._mark(kept)
+                else:
+                    self._by_identity.setdefault(identity, []).append(kept)
 
     def sync(self) -> None:
         """Write what was added and wait until the disk has it.
@@ -106,17 +163,57 @@ class RejectsFile:
         """
         if not self._pending:
             return
-        data = memoryview(b"\n".join([*self._pending, b""]))
+        lines = [entry.line if isinstance(entry, _Kept) else entry for entry in self._pending]
+        data = memoryview(b"\n".join([*lines, b""]))
+        length = len(data)
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
             os.fsync(self._fd)
+            place = os.lseek(self._fd, 0, os.SEEK_CUR) - length
         except OSError as error:
             raise RunError(
                 f"the rejects file can't be written ({error.strerror}); make room, then start"
                 " again to go on from the last state",
             ) from None
+        for entry, line in zip(self._pending, lines, strict=True):
+            if isinstance(entry, _Kept):
+                self._written(entry, place)
+            place += len(line) + 1
         self._pending.clear()
+
+    def _written(self, kept: _Kept, place: int) -> None:
+        """Note where a line was written, and give its memory back."""
+        id_, in_line = marks.open_id(kept.line), marks.place_in(kept.line)
+        if id_ is not None and in_line is not None:
+            kept.place = self._open_places[id_] = place + in_line
+        kept.line = b""
+        if kept.done:
+            self._mark(kept)
+
+    def _mark(self, kept: _Kept) -> None:
+        if kept.place is not None:
+            fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                marks.set_done(fd, kept.place)
+            finally:
+                os.close(fd)
+
+    @cached_property
+    def _open_places(self) -> dict[str, int]:
+        """The rejects that the file holds and that are not done: content id to place of the mark.
+
+        Read when the first record is rejected, so a clean run pays nothing for a long file.
+        """
+        places = {}
+        with self._path.open("rb") as file:
+            start = 0
+            for line in file:
+                id_, in_line = marks.open_id(line), marks.place_in(line)
+                if id_ is not None and in_line is not None:
+                    places[id_] = start + in_line
+                start += len(line)
+        return places
 
     def close(self) -> None:
         """Close the file, and leave none behind that holds nothing."""

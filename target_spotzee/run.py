@@ -59,7 +59,7 @@ class Run:
         self._began = time.monotonic()
         run_id = settings.run_id or str(uuid.uuid4())
         self.rejects = (
-            RejectsFile(settings.rejects_path, run_id, _now) if settings.rejects_path else None
+            RejectsFile(settings.rejects_path, run_id, now) if settings.rejects_path else None
         )
         self.wakeup = Wakeup()
         self._ledger = Ledger()
@@ -89,7 +89,7 @@ class Run:
                 gate,
                 new_session(endpoint.url),
                 clock=time.monotonic,
-                now=_now,
+                now=now,
                 random=random.random,
                 new_key=lambda: str(uuid.uuid4()),
             ),
@@ -202,7 +202,8 @@ def unexpected(error: Exception) -> RunError:
     )
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time of day, with its zone."""
     return datetime.now(timezone.utc)
 
 

@@ -60,6 +60,8 @@ class Settlement:
     def delivered(self, item: Item) -> None:
         """Settle a user that Spotzee took: its newest record counts, the older are folded."""
         *folded, (_, newest) = item.parts
+        if self._rejects is not None:
+            self._rejects.superseded(item.user.identities, newest.number)
         records = self._summary.streams[newest.origin.stream]
         if self._asynchronous:
             records.accepted += 1
@@ -80,18 +82,24 @@ class Settlement:
         self._summary.streams[ticket.origin.stream].ignored += 1
         self._settle(ticket)
 
-    def rejected(self, ticket: Ticket, reason: Reason) -> None:
-        """Reject a record; it is settled once `publish` has made it safe."""
+    def rejected(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+        """Reject a record; it is settled once `publish` has made it safe.
+
+        Args:
+            ticket: The record.
+            reason: Why.
+            identities: Its user's, as far as they are known.
+        """
         stream = ticket.origin.stream
         records = self._summary.streams[stream]
         records.rejected += 1
         records.unsettled -= 1
         self._summary.reject(reason.code, stream, ticket.number)
         if self._rejects is not None:
-            self._rejects.write(ticket, reason)
+            self._rejects.write(ticket, reason, identities)
             self._unsynced.append(ticket)
         elif self._reject_mode == "skip":
-            self._ledger.settle(ticket)
+            self._settled(ticket)
         else:
             self._ledger.hold(ticket)
         if self._reject_mode == "fail_fast":
@@ -118,7 +126,7 @@ class Settlement:
         if self._rejects is not None and self._unsynced:
             self._rejects.sync()
             for ticket in self._unsynced:
-                self._ledger.settle(ticket)
+                self._settled(ticket)
             self._unsynced.clear()
         state = self._ledger.take()
         if state is not None:
@@ -127,4 +135,9 @@ class Settlement:
 
     def _settle(self, ticket: Ticket) -> None:
         self._summary.streams[ticket.origin.stream].unsettled -= 1
+        self._settled(ticket)
+
+    def _settled(self, ticket: Ticket) -> None:
         self._ledger.settle(ticket)
+        if ticket.mark is not None:
+            ticket.mark()

@@ -110,9 +110,11 @@ class SpotzeeSink(BatchSink):
             self._singer_validate_message(record)
             user = self.mapping.user(record)
         except RecordError as error:
-            self._loader.reject(ticket, Reason(error.code, str(error), error.field))
+            reason = Reason(error.code, str(error), error.field)
+            self._loader.reject(ticket, reason, self.mapping.identities(record))
         except InvalidRecord as error:
-            self._loader.reject(ticket, Reason("schema_violated", _violation(error)))
+            reason = Reason("schema_violated", _violation(error))
+            self._loader.reject(ticket, reason, self.mapping.identities(record))
         except MissingKeyPropertiesError as error:
             missing = [key for key in self.key_properties if key not in record]
             message = f"lacks key properties {', '.join(missing)}"

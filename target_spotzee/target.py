@@ -31,7 +31,8 @@ from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
 from target_spotzee.reader import MessageReader
 from target_spotzee.rejects import Reason
-from target_spotzee.run import Run, unexpected
+from target_spotzee.replay import Replay
+from target_spotzee.run import Run, now, unexpected
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -77,6 +78,8 @@ class TargetSpotzee(Target):
         self._routes: dict[str, list[_Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self._warned: set[str] = set()
+        self._lines: Lines | None = None
+        self._replay = Replay(None, now)
         self.message_reader.on_unknown = lambda kind: self._warn_once(
             f"messages of type {kind!r} are ignored",
         )
@@ -159,7 +162,20 @@ class TargetSpotzee(Target):
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"stream", "record"})
-        self._load(message_dict["stream"], message_dict["record"], self.message_reader.line)
+        stream, record, line = (
+            message_dict["stream"],
+            message_dict["record"],
+            self.message_reader.line,
+        )
+        reject = message_dict.get("reject")
+        if not isinstance(reject, dict):
+            self._load(stream, record, line)
+        elif self._replay.is_done(reject):
+            for route in self._routes_of(stream):
+                self.loader.settlement.ignored(self.loader.settlement.issue(route.origin, line))
+        else:
+            offset = self._lines.offset if self._lines is not None else 0
+            self._load(stream, record, line, self._replay.mark(line, offset))
 
     def take_record(self, stream: str, record: dict[str, Any]) -> None:
         """Load a record that did not come as a RECORD message."""
@@ -169,18 +185,29 @@ class TargetSpotzee(Target):
             _encode({"type": "RECORD", "stream": stream, "record": record}),
         )
 
-    def _load(self, stream: str, record: dict[str, Any], line: str | bytes) -> None:
-        """Send a record down each of its stream's routes; on each it counts as a record."""
+    def _routes_of(self, stream: str) -> list[_Route]:
         routes = self._routes.get(stream)
         if routes is None:
             raise RecordsWithoutSchemaException(
                 f"a record of stream {stream!r} came before its SCHEMA; the tap is broken",
             )
+        return routes
+
+    def _load(
+        self,
+        stream: str,
+        record: dict[str, Any],
+        line: str | bytes,
+        mark: Callable[[], None] | None = None,
+    ) -> None:
+        """Send a record down each of its stream's routes; on each it counts as a record."""
+        routes = self._routes_of(stream)
         if not isinstance(record, dict):
             raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
         settlement = self.loader.settlement
         for route in routes:
             ticket = settlement.issue(route.origin, line)
+            ticket.mark = mark
             mapped: dict[str, Any] | None = record
             if route.transform is not None:
                 try:
@@ -205,12 +232,7 @@ class TargetSpotzee(Target):
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"stream", "encoding", "manifest"})
-        stream = message_dict["stream"]
-        routes = self._routes.get(stream)
-        if routes is None:
-            raise RecordsWithoutSchemaException(
-                f"a BATCH of stream {stream!r} came before its SCHEMA; the tap is broken",
-            )
+        routes = self._routes_of(message_dict["stream"])
         # Any sink will do: each record takes all routes.
         sink = next((route.sink for route in routes if route.sink is not None), None)
         if sink is not None:
@@ -308,7 +330,9 @@ class TargetSpotzee(Target):
         fd = _descriptor(file)
         if fd is None:
             return file
-        return cast("IO[str]", Lines(fd, self.run.wakeup, self.loader.tick))
+        self._replay = Replay(fd, now)
+        self._lines = Lines(fd, self.run.wakeup, self.loader.tick)
+        return cast("IO[str]", self._lines)
 
 
 def _open_input(file: IO[str] | None) -> IO[str]:

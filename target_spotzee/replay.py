@@ -1,0 +1,70 @@
+"""Rejects that are sent again: which of them, and how the file they come from learns of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from target_spotzee import marks
+
+_OLD = timedelta(days=1)
+
+logger = logging.getLogger("target-spotzee")
+
+
+class Replay:
+    """Looks at each reject of the input.
+
+    Args:
+        input_fd: The input, if it has a descriptor. Only a plain file can be marked.
+        now: The time of day, with its zone.
+    """
+
+    def __init__(self, input_fd: int | None, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._fd = None if input_fd is None else _reopen(input_fd)
+        self._warned: set[str] = set()
+
+    def is_done(self, reject: dict[str, Any]) -> bool:
+        """Say whether a reject needs no sending any more; warn of one that is old."""
+        if reject.get("done") is True:
+            self._warn("rejects that were delivered since, or that newer records superseded, stay")
+            return True
+        with suppress(KeyError, TypeError, ValueError):
+            if self._now() - datetime.fromisoformat(reject["time"]) > _OLD:
+                self._warn(
+                    "the input holds rejects older than a day; what they hold may be older than"
+                    " what Spotzee has by now",
+                )
+        return False
+
+    def mark(self, line: str | bytes, offset: int) -> Callable[[], None] | None:
+        """Return what marks a reject as done once it is settled.
+
+        Args:
+            line: Its line.
+            offset: Where in the input the line begins.
+        """
+        if self._fd is None or isinstance(line, str):
+            return None
+        place = marks.place_in(line)
+        return None if place is None else partial(marks.set_done, self._fd, offset + place)
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            logger.warning("%s", warning)
+
+
+def _reopen(fd: int) -> int | None:
+    """Open a plain file once more, to write; ``None`` if that can't be done."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return os.open(f"/dev/fd/{fd}", os.O_RDWR)
+    return None

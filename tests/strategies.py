@@ -1,0 +1,72 @@
+"""What property tests draw from: JSON values, records, users and the tickets they come with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from target_spotzee.ledger import Ledger, Origin, Ticket
+from target_spotzee.mapping import User
+
+ORIGIN = Origin(
+    "users",
+    '{"type":"SCHEMA","stream":"users","schema":{"properties":{}}}',
+    lambda _: False,
+)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=3).map(Decimal)
+    | texts
+)
+json_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+
+secrets = st.text("QXZJ", min_size=6, max_size=12)
+"""Values that no sentence of ours can hold by chance."""
+
+
+def users(ids: str = "abAB") -> st.SearchStrategy[User]:
+    """Users of a small world: they meet again, under one id, the other, or both."""
+    names = st.sampled_from(ids)
+    identity = st.one_of(
+        st.fixed_dictionaries({"external_id": names}),
+        st.fixed_dictionaries({"anonymous_id": names}),
+        st.fixed_dictionaries({"external_id": names, "anonymous_id": names}),
+    )
+    rest = st.fixed_dictionaries(
+        {},
+        optional={
+            "email": st.sampled_from([None, "a@x.example", "b@x.example"]),
+            "locale": st.sampled_from([None, "de", "en-AU"]),
+            "data": st.dictionaries(
+                st.sampled_from("pqr"),
+                st.sampled_from([None, 1, 2, {"x": 1}, {"y": 2}]),
+                min_size=1,
+            ),
+        },
+    )
+    return st.builds(lambda ids, rest: User({**ids, **rest}), identity, rest)
+
+
+def tickets(count: int) -> list[Ticket]:
+    """Tickets of records nobody will look at."""
+    ledger = Ledger()
+    return [ledger.issue(ORIGIN, "") for _ in range(count)]
+
+
+def leaves(value: Any) -> list[Any]:
+    """Everything in a JSON value that holds nothing else; keys are not values."""
+    if isinstance(value, dict):
+        return [leaf for inner in value.values() for leaf in leaves(inner)]
+    if isinstance(value, list):
+        return [leaf for inner in value for leaf in leaves(inner)]
+    return [value]

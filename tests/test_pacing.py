@@ -1,0 +1,270 @@
+"""How fast, and how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from target_spotzee.pacing import (
+    MAX_BACKOFF_SECONDS,
+    Pacer,
+    backoff_seconds,
+    retry_after_seconds,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
+SPOTZEE_WINDOW_SECONDS = 10.0
+
+
+@dataclass
+class Clock:
+    """Time that only passes when told to."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pacer_of(max_requests: int, clock: Clock, random: float = 0.0) -> Pacer:
+    return Pacer(max_requests, clock, lambda: random)
+
+
+def wait_for_a_slot(pacer: Pacer, clock: Clock) -> float:
+    """Wait as the pacer says until a slot is taken; return how long that took."""
+    began = clock.now
+    while wait := pacer.reserve():
+        assert wait > 0
+        clock.now += wait
+    return clock.now - began
+
+
+class TestBackoff:
+    @pytest.mark.parametrize(
+        ("attempt", "seconds"),
+        [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (7, 32.0), (8, 60.0), (5000, 60.0)],
+    )
+    def test_doubles_up_to_a_minute(self, attempt: int, seconds: float) -> None:
+        assert backoff_seconds(attempt, lambda: 1.0) == seconds
+
+    def test_is_half_of_it_random(self) -> None:
+        assert backoff_seconds(3, lambda: 0.0) == 1.0
+        assert backoff_seconds(3, lambda: 0.5) == 1.5
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            ("0", 0.0),
+            ("10", 10.0),
+            (" 7 ", 7.0),
+            ("0010", 10.0),
+            ("9" * 400, 86_400.0),
+            ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
+            ("Sunday, 22-Nov-26 12:00:30 GMT", 30.0),
+            ("Sun, 22 Nov 2026 13:00:30 +0100", 30.0),
+            ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+            ("Sun, 22 Nov 2099 11:00:00 GMT", 86_400.0),
+        ],
+    )
+    def test_is_whole_seconds_or_a_date(self, header: str, seconds: float) -> None:
+        assert retry_after_seconds({"Retry-After": header}, NOW) == seconds
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "soon",
+            "-5",
+            "1.5",
+            "10 s",
+            "1e3",
+            "Sun, 32 Nov 2026 12:00:00 GMT",
+            "Sun, 22 Nov 99999999999999999999 12:00:00 GMT",
+            "Sun, 22 Nov 2026 12:00:00 +9999",
+        ],
+    )
+    def test_is_nothing_where_it_cannot_be_read(self, header: str) -> None:
+        assert retry_after_seconds({"Retry-After": header}, NOW) is None
+
+    def test_is_nothing_where_it_is_not_there(self) -> None:
+        assert retry_after_seconds({}, NOW) is None
+
+    def test_as_a_date_goes_by_the_answer_s_own_clock(self) -> None:
+        headers = {
+            "Date": "Sun, 22 Nov 2026 18:00:00 GMT",
+            "Retry-After": "Sun, 22 Nov 2026 18:00:12 GMT",
+        }
+        assert retry_after_seconds(headers, NOW) == 12.0
+
+    def test_as_a_date_goes_by_ours_where_the_answer_has_none(self) -> None:
+        headers = {"Date": "noon", "Retry-After": "Sun, 22 Nov 2026 12:00:12 GMT"}
+        assert retry_after_seconds(headers, NOW) == 12.0
+
+    @given(st.integers(-(10**6), 10**5))
+    def test_dates_are_counted_to_the_second(self, seconds: int) -> None:
+        header = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+        expected = min(max(seconds, 0), 86_400)
+        assert retry_after_seconds({"Retry-After": header}, NOW) == expected
+
+    @given(st.text() | st.from_regex(r"\A[a-zA-Z0-9,: +-]*\Z"), st.text())
+    @example("1 Jan 0001 00:00:00 +2359", "31 Dec 9999 23:59:59 -2359")
+    def test_whatever_a_server_says_is_some_wait_or_none(self, header: str, date: str) -> None:
+        seconds = retry_after_seconds({"Retry-After": header, "Date": date}, NOW)
+        assert seconds is None or 0 <= seconds <= 86_400
+
+
+class TestBudget:
+    def test_so_many_start_at_once_and_the_next_waits_for_the_window_to_pass(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(3, clock)
+        assert [pacer.reserve() for _ in range(3)] == [0.0, 0.0, 0.0]
+        clock.now += 4
+        assert pacer.reserve() == pytest.approx(6.1)
+        assert wait_for_a_slot(pacer, clock) == pytest.approx(6.1)
+
+    @given(
+        st.integers(1, 5),
+        st.lists(st.floats(0, 12) | st.sampled_from([0.0, 0.1, 10.0, 10.1]), max_size=60),
+        st.floats(0, 1e7),
+    )
+    def test_no_ten_seconds_see_more(
+        self, max_requests: int, pauses: list[float], began: float
+    ) -> None:
+        clock = Clock(began)
+        pacer = pacer_of(max_requests, clock)
+        starts = []
+        for pause in pauses:
+            clock.now += pause
+            wait_for_a_slot(pacer, clock)
+            starts.append(clock.now)
+        for earlier, later in zip(starts, starts[max_requests:], strict=False):
+            assert later - earlier > SPOTZEE_WINDOW_SECONDS
+
+    @given(
+        st.integers(1, 5),
+        st.lists(
+            st.tuples(st.sampled_from(["ask", "limited", "eased"]), st.floats(0, 12)), max_size=60
+        ),
+        st.floats(0, 1, exclude_max=True),
+    )
+    def test_nor_with_pauses_in_between(
+        self, max_requests: int, steps: list[tuple[str, float]], random: float
+    ) -> None:
+        clock = Clock()
+        pacer = pacer_of(max_requests, clock, random)
+        starts = []
+        for step, pause in steps:
+            clock.now += pause
+            if step == "limited":
+                pacer.limited(clock.now, None)
+            elif step == "eased":
+                pacer.eased(clock.now)
+            else:
+                wait_for_a_slot(pacer, clock)
+                starts.append(clock.now)
+        for earlier, later in zip(starts, starts[max_requests:], strict=False):
+            assert later - earlier > SPOTZEE_WINDOW_SECONDS
+
+    def test_a_slot_is_taken_whenever_none_has_to_be_waited_for(self) -> None:
+        """Sums and differences of times round differently; 0 has to mean the slot all the same."""
+        for number in range(2_000):
+            clock = Clock(number / 7)
+            pacer = pacer_of(1, clock)
+            assert pacer.reserve() == 0.0
+            clock.now += pacer.reserve()
+            wait_for_a_slot(pacer, clock)
+            assert pacer.reserve() > 10
+
+
+class TestAfterA429:
+    @pytest.mark.parametrize(
+        ("asked", "random", "pause"),
+        [(10.0, 0.0, 10.0), (10.0, 0.5, 10.25), (None, 0.0, 1.0), (300.0, 0.0, 300.0)],
+    )
+    def test_everybody_waits_as_long_as_spotzee_asks_and_a_little(
+        self, asked: float | None, random: float, pause: float
+    ) -> None:
+        clock = Clock()
+        pacer = pacer_of(9, clock, random)
+        assert pacer.limited(clock.now, asked) == pause
+        assert pacer.reserve() == pytest.approx(pause)
+        clock.now += pause
+        assert pacer.reserve() == 0.0
+
+    def test_each_further_one_in_a_row_doubles_that_up_to_a_minute(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(1000, clock)
+        pauses = []
+        for _ in range(6):
+            clock.now += 1
+            pacer.limited(clock.now, 5.0)
+            pauses.append(wait_for_a_slot(pacer, clock))
+        assert pauses == pytest.approx([5, 10, 20, 40, 60, 60])
+        assert max(pauses) <= MAX_BACKOFF_SECONDS
+
+    def test_requests_that_were_under_way_are_part_of_the_same_event(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(1000, clock)
+        started = clock.now
+        clock.now += 1
+        assert [pacer.limited(started, 5.0) for _ in range(4)] == [5.0, None, None, None]
+        assert pacer.reserve() == pytest.approx(5.0)
+
+    def test_a_longer_wait_asked_for_meanwhile_counts_and_a_shorter_does_not(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(9, clock)
+        pacer.limited(clock.now, 5.0)
+        clock.now += 1
+        pacer.limited(clock.now - 1.5, 20.0)
+        assert pacer.reserve() == pytest.approx(20.0)
+        pacer.limited(clock.now - 1.5, 1.0)
+        assert pacer.reserve() == pytest.approx(20.0)
+
+    def test_an_answer_ends_the_row(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(9, clock)
+        pacer.limited(clock.now, 5.0)
+        clock.now += 6
+        pacer.eased(clock.now)
+        clock.now += 1
+        assert pacer.limited(clock.now, 5.0) == 5.0
+
+    def test_but_not_one_to_a_request_from_before(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(9, clock)
+        clock.now += 1
+        pacer.limited(clock.now, 5.0)
+        pacer.eased(clock.now - 0.5)
+        clock.now += 6
+        assert pacer.limited(clock.now, 5.0) == 10.0
+
+    def test_the_second_in_a_row_halves_the_share_and_answers_give_it_back(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(8, clock)
+
+        def share() -> int:
+            """Count what starts in one window, once the one before has passed."""
+            clock.now += 100
+            started = 0
+            while not pacer.reserve():
+                started += 1
+            return started
+
+        assert share() == 8
+        pacer.limited(clock.now, 1.0)
+        assert share() == 8
+        for expected in (4, 2, 1, 1):
+            pacer.limited(clock.now, 1.0)
+            assert share() == expected
+        pacer.eased(clock.now)
+        assert share() == 2
+        for _ in range(20):
+            pacer.eased(clock.now)
+        assert share() == 8

@@ -1,0 +1,199 @@
+"""Singer messages from lines, without ever repeating a line in an error."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import IO, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_spotzee.exceptions import RunError
+from target_spotzee.reader import MessageReader
+from tests import strategies
+
+TYPES = ("SCHEMA", "RECORD", "STATE")
+
+
+def listen(*lines: str | bytes) -> list[dict[str, Any]]:
+    """Return the messages of these lines."""
+    seen: list[dict[str, Any]] = []
+    MessageReader().process_lines(as_file(lines), dict.fromkeys(TYPES, seen.append))
+    return seen
+
+
+def as_file(lines: Any) -> IO[str]:
+    """Anything that can be iterated over will do, as `target_spotzee.lines` does."""
+    return cast("IO[str]", iter(lines))
+
+
+def states(*lines: str | bytes) -> list[str]:
+    """Return the text of each state."""
+    reader = MessageReader()
+    seen: list[str] = []
+    reader.process_lines(as_file(lines), {"STATE": lambda _: seen.append(reader.state_text)})
+    return seen
+
+
+class TestMessages:
+    def test_go_to_the_callback_of_their_type_and_are_counted(self) -> None:
+        reader = MessageReader()
+        seen: dict[str, list[Any]] = {"RECORD": [], "STATE": []}
+        counts = reader.process_lines(
+            as_file(['{"type":"RECORD","n":1}\n', b'{"type":"STATE"}', '{"type":"RECORD","n":2}']),
+            {name: found.append for name, found in seen.items()},
+        )
+        assert seen["RECORD"] == [{"type": "RECORD", "n": 1}, {"type": "RECORD", "n": 2}]
+        assert seen["STATE"] == [{"type": "STATE"}]
+        assert counts == Counter({"RECORD": 2, "STATE": 1})
+
+    def test_of_an_unknown_type_are_told_and_passed_over(self) -> None:
+        reader = MessageReader()
+        told: list[str] = []
+        reader.on_unknown = told.append
+        for kind in ("SCHEME", "x" * 99, "iterable", "self"):
+            reader.process_lines(as_file([json.dumps({"type": kind})]), {})
+        assert told == ["SCHEME", "x" * 40, "iterable", "self"]
+
+    def test_blank_lines_are_none_and_yet_are_counted(self) -> None:
+        with pytest.raises(RunError, match=r"^line 5 of the input "):
+            listen("", "\n", '{"type":"STATE"}', b" \t\r\n", "oops")
+
+    def test_the_line_of_a_message_is_at_hand(self) -> None:
+        reader = MessageReader()
+        assert reader.line == ""
+        seen: list[tuple[str | bytes, int]] = []
+        lines: list[str | bytes] = ['{"type": "RECORD"}\n', b'{"type":  "RECORD"}']
+        reader.process_lines(
+            as_file(lines), {"RECORD": lambda _: seen.append((reader.line, reader.line_number))}
+        )
+        assert seen == [(lines[0], 1), (lines[1], 2)]
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("1", 1),
+            ("123456789012345678901234567890", 123456789012345678901234567890),
+            ("1.50", Decimal("1.50")),
+            ("1e3", Decimal("1e3")),
+            ("-0.0", Decimal("-0.0")),
+            ("0.1", Decimal("0.1")),
+            ("true", True),
+        ],
+    )
+    def test_numbers_are_exact(self, text: str, value: object) -> None:
+        (message,) = listen(f'{{"type":"RECORD","record":{{"n":{text}}}}}')
+        assert repr(message["record"]["n"]) == repr(value)
+
+
+class TestBrokenLines:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "QXZJ",
+            "[]",
+            "5",
+            "null",
+            '"QXZJ"',
+            '{"type":"RECORD","record":{"x":"QXZJ"',
+            '{"type":"RECORD"} QXZJ',
+            "{'type':'QXZJ'}",
+            '{"type":"RECORD","record":{"x":NaN}}',
+            '{"type":"RECORD","record":{"x":1e9999999999999999999}}',
+            '{"type":"RECORD","record":{"x":' + "1" * 5000 + "}}",
+            '{"type":"RECORD","record":{"x":"\\ud800"}}',
+            b'{"type":"RECORD","record":{"x":"\xff"}}',
+            b"\x00\x01",
+            "\ufeff{}",
+        ],
+        ids=lambda line: repr(line)[:40],
+    )
+    def test_end_the_run(self, line: str | bytes) -> None:
+        with pytest.raises(RunError) as caught:
+            listen('{"type":"STATE"}', line)
+        assert str(caught.value) == (
+            "line 2 of the input is no message; the tap is broken, was cut off, or something else"
+            " wrote to its output"
+        )
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+    def test_that_never_end_are_told_as_such(self) -> None:
+        with pytest.raises(RunError, match=r"^line 1 of the input is nested too deeply"):
+            listen('{"a":' * 100_000)
+
+    @pytest.mark.parametrize(
+        "line", ["{}", '{"type":null}', '{"type":5}', '{"type":["QXZJ"]}', '{"type":{"QXZJ":1}}']
+    )
+    def test_without_a_type_are_told_as_such(self, line: str) -> None:
+        with pytest.raises(RunError, match=r"^line 1 of the input has no type; the tap is broken"):
+            listen(line)
+
+    def test_without_what_their_type_needs_are_told_by_its_name(self) -> None:
+        reader = MessageReader()
+        reader.assert_line_requires({"type": "x", "a": None}, {"type", "a"})
+        with pytest.raises(RunError, match="lacks record, stream; the tap is broken"):
+            reader.assert_line_requires({"QXZJ": "QXZJ"}, {"stream", "record"})
+
+    @given(
+        strategies.secrets,
+        st.sampled_from(
+            [
+                "{}",
+                '{"type":"{}"',
+                '{"type":["{}"]}',
+                '{"{}":1}',
+                '["{}"]',
+                '{"type":"RECORD","record":{}}',
+                '{"type":"RECORD","record":"{}\\ud800"}',
+                '{"type":"RECORD","record":"{}\x01"}',
+                '{"type":"RECORD","record":{"a":"{}"}}{}',
+            ]
+        ),
+        st.booleans(),
+    )
+    def test_are_never_repeated(self, secret: str, form: str, as_bytes: bool) -> None:
+        line = form.replace("{}", secret)
+        with pytest.raises(RunError) as caught:
+            listen(line.encode() if as_bytes else line)
+        error: BaseException | None = caught.value
+        assert secret not in str(error)
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+    @given(st.binary(max_size=40).map(lambda rest: b"\xff" + rest.replace(b"\n", b"")))
+    def test_may_hold_anything(self, line: bytes) -> None:
+        with pytest.raises(RunError, match=r"^line 1 of the input is no message; "):
+            listen(line)
+
+
+class TestStates:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{}",
+            '{"a":1.50}',
+            '{"a": 1.50,  "b" :[1, 2.0 ,3e5]}',
+            '{"bookmarks":{"s":{"n":0.1000000000000000055511151231257827}}}',
+            '{"z":1,"a":2,"z":3}',
+            '{"a":"\\u00e9\\/é"}',
+            '{"big":123456789012345678901234567890}',
+            "null",
+            "[]",
+            '"text"',
+        ],
+    )
+    @pytest.mark.parametrize(
+        "form", ['{"type":"STATE","value":%s}', '{"value": %s , "type":"STATE"}']
+    )
+    def test_go_through_to_the_letter(self, text: str, form: str) -> None:
+        line = form.replace("%s", text)
+        assert states(line, line.encode(), f"{line}\n") == [text] * 3
+
+    @given(strategies.json_values, st.sampled_from([None, 1]), st.booleans())
+    def test_of_any_shape(self, value: Any, indent: int | None, ascii_only: bool) -> None:
+        text = json.dumps(value, default=float, ensure_ascii=ascii_only, indent=indent)
+        text = text.replace("\n", " ")
+        assert states(f'{{"type":"STATE","value":{text},"time":"x"}}') == [text]
