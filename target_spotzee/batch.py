@@ -51,12 +51,12 @@ class Item:
     user: User
     body: bytes
     parts: list[tuple[User, Ticket]]
-    following: list[Item] = field(default_factory=list)
+    following: tuple[Item, ...] = ()
 
     def apart(self) -> Item:
         """Return the first record as a user of its own, which the others follow one by one."""
         first, *others = (Item(user, encode(user), [(user, ticket)]) for user, ticket in self.parts)
-        first.following = [*others, *self.following]
+        first.following = (*others, *self.following)
         return first
 
 

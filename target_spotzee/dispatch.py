@@ -264,9 +264,9 @@ class Dispatcher:
         """
         if item.following:
             following, *others = item.following
-            following.following = others
+            following.following = tuple(others)
             self._resend(batch.part([following], trace))
-        elif trace.doubtful_until > self._clock():
+        elif trace.doubtful_until and trace.doubtful_until > self._clock():
             heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
         else:
             for freed in self._fence.leave(item.user.identities):

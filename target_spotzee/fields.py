@@ -23,6 +23,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 # Longer numbers than this are not ids; it keeps 1e999999 from becoming a million digits.
 _MAX_ID_DIGITS = 100
+_ORDINARY_INT = 2**63
 
 
 def identity(value: object) -> str:
@@ -36,6 +37,8 @@ def identity(value: object) -> str:
     """
     if isinstance(value, str):
         return value
+    if type(value) is int and -_ORDINARY_INT < value < _ORDINARY_INT:
+        return str(value)
     return _digits(value, "must be a string or an integral number")
 
 
@@ -68,17 +71,19 @@ def email(value: object) -> str:
 def _unusual_email(text: str) -> str:
     import email_validator
 
-    # Special use is a matter of delivery; here only the form counts.
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+    # Special use is a matter of delivery; here only the form counts, and a dot in the domain.
     try:
-        email_validator.validate_email(
+        found = email_validator.validate_email(
             text,
             check_deliverability=False,
+            globally_deliverable=False,
             allow_quoted_local=True,
             allow_domain_literal=True,
         )
     except email_validator.EmailNotValidError:
         raise ValueError("is not an e-mail address") from None
+    if "." not in found.domain and not text.endswith("]"):  # [IPv6:…] needs none
+        raise ValueError("is not an e-mail address")
     return text
 
 

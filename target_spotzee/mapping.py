@@ -19,13 +19,12 @@ from target_spotzee.entries import Entry
 from target_spotzee.exceptions import MappingError, RecordError
 
 Record = dict[str, Any]
-Source = Callable[[Record], Any]
 
 IDS = ("external_id", "anonymous_id")
 FIELDS = ("email", "phone", "timezone", "locale")
 
 _ABSENT: Any = object()
-_MAX_LEARNED_COLUMNS = 10_000
+_MAX_KNOWN_COLUMNS = 10_000
 
 
 @dataclass(slots=True)
@@ -55,6 +54,27 @@ class User:
             self.identities = ("e" + external.casefold(),)
         else:
             self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value comes from.
+
+    Attributes:
+        column: The column.
+        path: Keys into the object that it holds.
+    """
+
+    column: str
+    path: tuple[str, ...] = ()
+
+    def value_in(self, record: Record) -> Any:  # noqa: ANN401 - a record holds any JSON value
+        """Return the value; `_ABSENT` without the column, null where the path leads nowhere."""
+        value = record.get(self.column, _ABSENT)
+        if value is not _ABSENT:
+            for key in self.path:
+                value = value.get(key) if isinstance(value, dict) else None
+        return value
 
 
 class Mapping:
@@ -94,9 +114,9 @@ class Mapping:
         ]
         self._attributes = [(path[1:], self._source(source)) for path, source in mapped.items()]
         self._taken = {path[0] for path, _ in self._attributes if len(path) == 1}
-        self._goes_to_data: dict[str, bool] = {}
-        for column in columns:
-            self._learn(column)
+        self._known: set[str] = set()
+        self._elsewhere: list[str] = []
+        self._learn(columns)
 
     def warnings(self) -> list[str]:
         """Return what a person should know about this mapping though it can be run."""
@@ -120,9 +140,11 @@ class Mapping:
         payload = self._identity(record)
         invalid = []
         for name, source, normalise in self._fields:
-            value = _unblank(source(record))
+            value = source.value_in(record) if source.path else record.get(source.column, _ABSENT)
             if value is _ABSENT:
                 continue
+            if type(value) is str:
+                value = value.strip() or None  # a blank one counts as null
             if value is not None:
                 try:
                     payload[name] = normalise(value)
@@ -149,28 +171,30 @@ class Mapping:
         """Return a payload that holds the ids; a null one beside another is left out."""
         payload: dict[str, Any] = {}
         for name, source in self._ids:
-            value = source(record)
-            if value is not _ABSENT and _unblank(value) is not None:
-                try:
-                    payload[name] = fields.identity(value)
-                except ValueError as error:
-                    raise RecordError("identity_invalid", f"{name} {error}", name) from None
+            value = source.value_in(record)
+            if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
+                continue
+            try:
+                payload[name] = fields.identity(value)
+            except ValueError as error:
+                raise RecordError("identity_invalid", f"{name} {error}", name) from None
         if not payload:
             names = " or ".join(name for name, _ in self._ids)
             raise RecordError("identity_missing", f"no value for {names}", self._ids[0][0])
         return payload
 
     def _data(self, record: Record) -> dict[str, Any]:
-        data = {}
-        goes_to_data = self._goes_to_data
-        for column, value in record.items():
-            goes = goes_to_data.get(column)
-            if goes is None:
-                goes = self._learn(column)
-            if goes and (value is not None or self._send_nulls):
-                data[column] = value
+        data: dict[str, Any] = {}
+        if self._entry.unmapped == "data":
+            if not record.keys() <= self._known:
+                self._learn(record.keys() - self._known)
+            data = record.copy()
+            for column in self._elsewhere:
+                data.pop(column, None)
+            if not self._send_nulls:
+                data = {column: value for column, value in data.items() if value is not None}
         for path, source in self._attributes:
-            value = source(record)
+            value = source.value_in(record)
             if value is _ABSENT or (value is None and not self._send_nulls):
                 continue
             place = data
@@ -181,18 +205,20 @@ class Mapping:
             place[path[-1]] = value
         return data
 
-    def _learn(self, column: str) -> bool:
-        """Decide once where an unmapped column goes."""
-        goes = (
-            self._entry.unmapped == "data"
-            and column not in self._used
-            and column not in self._taken
-            and not column.startswith("_sdc_")
-            and not self._entry.excludes(column)
-        )
-        if len(self._goes_to_data) < _MAX_LEARNED_COLUMNS:
-            self._goes_to_data[column] = goes
-        return goes
+    def _learn(self, columns: Iterable[str]) -> None:
+        """Decide once which unmapped columns don't go to data under their own names."""
+        if len(self._known) > _MAX_KNOWN_COLUMNS:
+            self._known.clear()
+            self._elsewhere.clear()
+        for column in columns:
+            self._known.add(column)
+            if (
+                column in self._used
+                or column in self._taken
+                or column.startswith("_sdc_")
+                or self._entry.excludes(column)
+            ):
+                self._elsewhere.append(column)
 
     def _normaliser(self, name: str) -> Callable[[Any], str]:
         if name == "phone":
@@ -229,46 +255,29 @@ class Mapping:
     def _source(self, source: str) -> Source:
         """Compile a source: a column of exactly that name, else a path into one."""
         if source in self._columns:
-            column, path = source, list[str]()
             self._used.add(source)
+            compiled = Source(source)
         else:
-            column, path = self._split(source)
-        if self._entry.excludes(column):
+            compiled = self._split(source)
+        if self._entry.excludes(compiled.column):
             raise MappingError(
-                f"stream {self.stream!r}: column {column!r} is both mapped and excluded",
+                f"stream {self.stream!r}: column {compiled.column!r} is both mapped and excluded",
             )
-        if not path:
-            return lambda record: record.get(column, _ABSENT)
+        return compiled
 
-        def reach(record: Record) -> Any:  # noqa: ANN401 - a source holds any JSON value
-            value = record.get(column, _ABSENT)
-            if value is not _ABSENT:
-                for key in path:
-                    value = value.get(key) if isinstance(value, dict) else None
-            return value
-
-        return reach
-
-    def _split(self, source: str) -> tuple[str, list[str]]:
+    def _split(self, source: str) -> Source:
         """Split a path at the longest prefix that is a column."""
         parts = source.split(".")
         for end in range(len(parts) - 1, 0, -1):
             column = ".".join(parts[:end])
             if column in self._columns:
                 if _can_hold(self._columns[column], parts[end:]):
-                    return column, parts[end:]
+                    return Source(column, tuple(parts[end:]))
                 break
         raise MappingError(
             f"stream {self.stream!r}: the mapping names column {source!r}, which its SCHEMA does"
             " not have",
         )
-
-
-def _unblank(value: Any) -> Any:  # noqa: ANN401 - a source holds any JSON value
-    """Trim a first-class value; a blank one counts as null."""
-    if isinstance(value, str):
-        return value.strip() or None
-    return value
 
 
 def _path_problems(

@@ -69,6 +69,7 @@ class SpotzeeSink(BatchSink):
             )
         self.entry = entry
         self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
+        self._keys = frozenset(self.key_properties)
         self._sample: NumericStrings | None = NumericStrings()
         self._warn(self.mapping.warnings())
 
@@ -107,7 +108,8 @@ class SpotzeeSink(BatchSink):
         try:
             if self._validator is not None:
                 self._validator.validate(record)
-            self._singer_validate_message(record)
+            if not self._keys <= record.keys():
+                self._singer_validate_message(record)
             user = self.mapping.user(record)
         except RecordError as error:
             reason = Reason(error.code, str(error), error.field)

@@ -161,12 +161,12 @@ class TargetSpotzee(Target):
         return IgnoringSink if ignore else SpotzeeSink
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        self._assert_line_requires(message_dict, {"stream", "record"})
-        stream, record, line = (
-            message_dict["stream"],
-            message_dict["record"],
-            self.message_reader.line,
-        )
+        line = self.message_reader.line
+        try:
+            stream, record = message_dict["stream"], message_dict["record"]
+        except KeyError:
+            self._assert_line_requires(message_dict, {"stream", "record"})
+            raise
         reject = message_dict.get("reject")
         if not isinstance(reject, dict):
             self._load(stream, record, line)
