@@ -8,7 +8,6 @@ after a split is a new batch with a new key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,8 +21,6 @@ from target_spotzee.trace import Trace
 MAX_USERS = 100
 MAX_BODY_BYTES = 1_000_000
 """A request stays below the 1 MiB at which common proxies refuse."""
-MAX_RECORDS = 1_000
-"""Folding keeps the folded records; this bounds them when one user changes for ever."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -37,7 +34,7 @@ def encode(user: User) -> bytes:
     return _encode(user.payload)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
     """One user of a batch and the records it came from.
 
@@ -97,7 +94,7 @@ class Batch:
         digest.update(self.body)
         return digest.hexdigest()
 
-    @cached_property
+    @property
     def identities(self) -> tuple[str, ...]:
         """Every identity in it."""
         return tuple(identity for item in self.items for identity in item.user.identities)
@@ -132,69 +129,3 @@ def fold(earlier: User, later: User) -> User:
     if "data" in earlier.payload and "data" in later.payload:
         payload["data"] = {**earlier.payload["data"], **later.payload["data"]}
     return User(payload)
-
-
-class OpenBatch:
-    """The one batch that is being filled, by all streams.
-
-    Args:
-        run_id: The run, for the keys.
-        max_users: 1 to 100.
-    """
-
-    def __init__(self, run_id: str, max_users: int = MAX_USERS) -> None:
-        self._run_id = run_id
-        self._max_users = max_users
-        self._closed = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self._items: dict[tuple[str | None, str | None], Item] = {}
-        self._identities: set[str] = set()
-        self._bytes = 1  # the bracket; each user adds its own bytes and a comma or bracket
-        self._records = 0
-
-    def __len__(self) -> int:
-        return self._records
-
-    def add(self, user: User, body: bytes, ticket: Ticket) -> Iterable[Batch]:
-        """Add a record's user.
-
-        Args:
-            user: The user.
-            body: The same, encoded; at most `MAX_BODY_BYTES` - 2.
-            ticket: Its record.
-
-        Returns:
-            The batches that are complete now, in order: none, one or two.
-        """
-        complete = []
-        item = self._items.get(user.ids)
-        if item is not None:
-            folded = fold(item.user, user)
-            folded_body = encode(folded)
-            growth = len(folded_body) - len(item.body)
-            if self._bytes + growth <= MAX_BODY_BYTES:
-                item.user, item.body = folded, folded_body
-                item.parts.append((user, ticket))
-                self._bytes += growth
-                self._records += 1
-                return [self.close()] if self._records >= MAX_RECORDS else []
-        identities = user.identities
-        too_large = self._bytes + len(body) + 1 > MAX_BODY_BYTES
-        if self._items and (too_large or not self._identities.isdisjoint(identities)):
-            complete.append(self.close())
-        self._items[user.ids] = Item(user, body, [(user, ticket)])
-        self._identities.update(identities)
-        self._bytes += len(body) + 1
-        self._records += 1
-        if len(self._items) >= self._max_users:
-            complete.append(self.close())
-        return complete
-
-    def close(self) -> Batch:
-        """Return what has gathered as a batch and start the next. Not on an empty one."""
-        self._closed += 1
-        batch = Batch(self._run_id, str(self._closed), list(self._items.values()))
-        self._clear()
-        return batch

@@ -136,15 +136,15 @@ class Client:
             self._rest(backoff_seconds(batch.attempts, self._random), trace)
         while True:
             meaning, replayed = self._attempt(batch, key, trace, trust_replay=fresh)
-            if isinstance(meaning, StaleKey) or (
-                replayed and isinstance(meaning, Again) and meaning.unusable
-            ):
+            if isinstance(meaning, StaleKey):
                 if fresh:
                     raise RunError("Spotzee takes a new idempotency key for a used one")
                 key, fresh = self._new_key(), True
                 continue
             if not isinstance(meaning, Again):
                 return meaning
+            if meaning.unusable and replayed:  # what Spotzee remembers is damaged itself
+                key, fresh = self._new_key(), True
             self._wait(meaning, trace)
 
     def close(self) -> None:

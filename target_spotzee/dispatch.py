@@ -11,16 +11,16 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from heapq import heappop, heappush
 from itertools import count
 from queue import SimpleQueue
 from typing import Protocol
 
 from target_spotzee.answers import Delivered, ItemError, Refused
+from target_spotzee.backlog import Backlog
 from target_spotzee.batch import Batch, Item
 from target_spotzee.exceptions import RunError, SpotzeeError
-from target_spotzee.fence import Fence
 from target_spotzee.gate import Gate, StoppedError
 from target_spotzee.pacing import Clock
 from target_spotzee.rejects import Reason
@@ -50,6 +50,7 @@ class Dispatcher:
 
     Args:
         connect: Makes a worker's sender; called on the worker's thread.
+        backlog: Where batches come from.
         settlement: Where a user's end is noted.
         requests: Where requests are counted.
         gate: Closed here when the run has to stop.
@@ -62,6 +63,7 @@ class Dispatcher:
     def __init__(
         self,
         connect: Callable[[], Sender],
+        backlog: Backlog,
         settlement: Settlement,
         requests: Requests,
         gate: Gate,
@@ -72,6 +74,7 @@ class Dispatcher:
         max_retry_seconds: float,
     ) -> None:
         self._connect = connect
+        self._backlog = backlog
         self._settlement = settlement
         self._requests = requests
         self._gate = gate
@@ -79,12 +82,11 @@ class Dispatcher:
         self._clock = clock
         self._max_in_flight = max_in_flight
         self._max_retry_seconds = max_retry_seconds
-        self._fence = Fence()
-        self._ready: deque[Batch] = deque()
-        self._fenced = 0
+        self._resends: deque[Batch] = deque()
         self._under_way: dict[Batch, Trace] = {}
         self._doubtful: list[tuple[float, int, Batch, Item]] = []
         self._order = count()
+        self._following = 0
         self._threads: list[threading.Thread] = []
         self._jobs: SimpleQueue[tuple[Batch, Trace] | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[Batch, Outcome]] = SimpleQueue()
@@ -97,29 +99,21 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was submitted has met its end."""
-        return not (self._under_way or self._ready or self._fenced)
-
-    @property
-    def full(self) -> bool:
-        """Whether as much waits as may be under way; the caller should wait, too."""
-        return len(self._ready) + self._fenced >= self._max_in_flight
+        """Whether everything has met its end."""
+        return not (self._under_way or self._resends or self._backlog or self._following)
 
     @property
     def due_at(self) -> float:
         """When, by the clock, `reap` has something to do though no worker is done."""
-        return self._doubtful[0][0] if self._doubtful and self._fenced else math.inf
-
-    def submit(self, batch: Batch) -> None:
-        """Send a batch as soon as its users and a worker are free."""
-        if self._fence.enter(batch):
-            self._ready.append(batch)
-        else:
-            self._fenced += 1
-        self._start()
+        doubtful = self._doubtful and (self._backlog or self._following)
+        free = len(self._under_way) < self._max_in_flight
+        return min(
+            self._doubtful[0][0] if doubtful else math.inf,
+            self._backlog.due_at if free else math.inf,
+        )
 
     def reap(self) -> None:
-        """Settle what the workers have finished, without waiting for more.
+        """Settle what the workers have finished and start what can be started; wait for nothing.
 
         Raises:
             SpotzeeError: A worker met the run's fault, or too much was rejected. Everything else
@@ -145,15 +139,13 @@ class Dispatcher:
         """
         self._gate.close()
         deadline = self._clock() + grace_seconds
-        while self._under_way and not self._wakeup.urged:
+        while True:
+            with suppress(SpotzeeError):  # it is kept in `failure`; the others still count
+                self.reap()
             left = deadline - self._clock()
-            if left <= 0:
+            if not self._under_way or self._wakeup.urged or left <= 0:
                 break
             self._wakeup.wait(left)
-            try:
-                self.reap()
-            except SpotzeeError:
-                continue  # it is kept in `failure`; the others still count
         for batch, trace in self._under_way.items():
             self._requests.add(trace, retry=bool(batch.attempts))
 
@@ -166,9 +158,12 @@ class Dispatcher:
                 thread.join()
 
     def _start(self) -> None:
-        while self._ready and len(self._under_way) < self._max_in_flight and not self._gate.closed:
-            batch, trace = self._ready.popleft(), Trace()
-            self._under_way[batch] = trace
+        while len(self._under_way) < self._max_in_flight and not self._gate.closed:
+            # What is left of a batch still owns its users, so it goes first.
+            batch = self._resends.popleft() if self._resends else self._backlog.take(self._clock())
+            if batch is None:
+                break
+            trace = self._under_way[batch] = Trace()
             self._jobs.put((batch, trace))
             if len(self._threads) < len(self._under_way):
                 # A daemon, so that one stuck in a request can't keep the process from ending.
@@ -259,28 +254,28 @@ class Dispatcher:
     def _let_go(self, batch: Batch, item: Item, trace: Trace) -> None:
         """Free a settled user's identities, unless more of the same user is to follow.
 
-        After an attempt of unknown fate they stay fenced for a while even so: what was sent then
-        may be applied yet, over a newer value.
+        After an attempt of unknown fate whoever is next waits for a while even so: what was sent
+        then may be applied yet, over a newer value.
         """
-        if item.following:
+        if trace.doubtful_until and trace.doubtful_until > self._clock():
+            heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
+            self._following += bool(item.following)
+        elif item.following:
             following, *others = item.following
             following.following = tuple(others)
             self._resend(batch.part([following], trace))
-        elif trace.doubtful_until and trace.doubtful_until > self._clock():
-            heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
         else:
-            for freed in self._fence.leave(item.user.identities):
-                self._fenced -= 1
-                self._ready.append(freed)
+            self._backlog.leave(item.user.identities, self._clock())
 
     def _let_go_of_doubtful(self) -> None:
         while self._doubtful and self._doubtful[0][0] <= self._clock():
             _, _, batch, item = heappop(self._doubtful)
+            self._following -= bool(item.following)
             self._let_go(batch, item, Trace())
 
     def _resend(self, batch: Batch) -> None:
-        """Send what is left of a batch; it still owns its users, so it goes first."""
-        self._ready.appendleft(batch)
+        """Send what is left of a batch."""
+        self._resends.append(batch)
 
 
 def _gave_up(item: Item, error: ItemError, trace: Trace) -> RunError:

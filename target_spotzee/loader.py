@@ -1,7 +1,7 @@
 """A record's way from the sink to its end, on the main thread.
 
-Gathers users into the open batch, hands complete batches to the dispatcher, and sees that nothing
-waits longer than it may while the tap is silent.
+Puts users into the backlog, keeps the dispatcher going, and sees that nothing waits longer than it
+may while the tap is silent.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from target_spotzee.batch import MAX_BODY_BYTES, OpenBatch, encode
+from target_spotzee.backlog import Backlog
+from target_spotzee.batch import MAX_BODY_BYTES, encode
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import User
@@ -27,34 +28,31 @@ class Loader:
     """Takes what the sinks map and brings it to Spotzee.
 
     Args:
-        open_batch: The batch being filled.
-        dispatcher: Takes complete batches.
+        backlog: Where users wait.
+        dispatcher: Sends them.
         settlement: Where records end.
         wakeup: What the main thread waits on.
         clock: Monotonic seconds.
-        batch_wait_seconds: The longest that a record waits in a part-filled batch.
         progress: Says in one line how far the run is.
     """
 
     def __init__(
         self,
-        open_batch: OpenBatch,
+        backlog: Backlog,
         dispatcher: Dispatcher,
         settlement: Settlement,
         wakeup: Wakeup,
         clock: Clock,
         *,
-        batch_wait_seconds: float,
         progress: Callable[[], str],
     ) -> None:
         self.settlement = settlement
-        self._open_batch = open_batch
+        self._backlog = backlog
         self._dispatcher = dispatcher
         self._wakeup = wakeup
         self._clock = clock
-        self._batch_wait_seconds = batch_wait_seconds
         self._progress = progress
-        self._opened_at = 0.0
+        self._unreaped = 0
         self._progress_at = clock() + PROGRESS_SECONDS
 
     def take(self, user: User, ticket: Ticket) -> None:
@@ -73,14 +71,13 @@ class Loader:
             return
         if user.invalid:
             self.settlement.invalid(user.invalid)
-        if not self._open_batch:
-            self._opened_at = self._clock()
-        for batch in self._open_batch.add(user, body, ticket):
-            self._opened_at = self._clock()
-            self._dispatcher.submit(batch)
+        self._backlog.add(user, body, ticket, self._clock())
+        self._unreaped += 1
+        if self._unreaped >= self._backlog.max_users or self._backlog.full:
+            self._unreaped = 0
             self._settle_finished()
-            if self._dispatcher.full:
-                self._wait_while(lambda: self._dispatcher.full)
+            if self._backlog.full:
+                self._wait_while(lambda: self._backlog.full)
 
     def reject(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
         """Reject a record that was not sent; see `Settlement.rejected`.
@@ -112,14 +109,7 @@ class Loader:
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_SECONDS
             logger.info(self._progress())
-        due = min(self._progress_at, self._dispatcher.due_at)
-        if self._open_batch:
-            leaves_at = self._opened_at + self._batch_wait_seconds
-            if now >= leaves_at:
-                self._dispatcher.submit(self._open_batch.close())
-            else:
-                due = min(due, leaves_at)
-        return max(0.0, due - now)
+        return max(0.0, min(self._progress_at, self._dispatcher.due_at) - now)
 
     def finish(self) -> None:
         """Send what is left and wait for all of it.
@@ -127,8 +117,7 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if self._open_batch:
-            self._dispatcher.submit(self._open_batch.close())
+        self._backlog.closing = True
         self._wait_while(lambda: not self._dispatcher.idle)
 
     def stop(self, grace_seconds: float) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 
 from target_spotzee import summary as summaries
-from target_spotzee.batch import OpenBatch
+from target_spotzee.backlog import Backlog
 from target_spotzee.client import Client, Endpoint, new_session
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import (
@@ -84,6 +84,12 @@ class Run:
             max_retry_seconds=settings.max_retry_seconds,
             own_keys=settings.run_id is None,
         )
+        backlog = Backlog(
+            run_id,
+            settings.batch_size_rows,
+            wait_seconds=settings.batch_wait_limit_seconds,
+            max_records=settings.max_in_flight * settings.batch_size_rows,
+        )
         self._dispatcher = Dispatcher(
             lambda: Client(
                 endpoint,
@@ -94,6 +100,7 @@ class Run:
                 random=random.random,
                 new_key=lambda: str(uuid.uuid4()),
             ),
+            backlog,
             settlement,
             self._summary.requests,
             gate,
@@ -103,12 +110,11 @@ class Run:
             max_retry_seconds=settings.max_retry_seconds,
         )
         self.loader = Loader(
-            OpenBatch(run_id, settings.batch_size_rows),
+            backlog,
             self._dispatcher,
             settlement,
             self.wakeup,
             time.monotonic,
-            batch_wait_seconds=settings.batch_wait_limit_seconds,
             progress=self._summary.progress,
         )
 

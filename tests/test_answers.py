@@ -62,6 +62,7 @@ class TestResults:
         [
             ({}, ItemError("unknown")),
             ("broken", ItemError("unknown", "broken")),
+            ("", ItemError("unknown")),
             ({"code": 1001, "message": "m"}, ItemError("unknown", "m")),
             ({"code": "jane@example.com says\nhi"}, ItemError("unknown")),
             ({"code": "x" * 65}, ItemError("unknown")),
@@ -141,6 +142,8 @@ class TestResults:
             b"<html>welcome</html>",
             b"\xff\xfe",
             b'{"results": ' + b"[" * 100_000,
+            b'{"more": ' + b"[" * 100_000,
+            b'{"results": [{"index": 0, "error": "\xff"}]}',
         ],
         ids=lambda body: body[:40].decode(errors="replace"),
     )
@@ -207,6 +210,8 @@ class TestTheData:
                 ("parameter_missing", "", "email"),
             ),
             (400, b"<html>no</html>", ("http_400", "", None)),
+            (400, b'{"more": ' + b"[" * 100_000, ("http_400", "", None)),
+            (400, b'{"code": "\xff"}', ("http_400", "", None)),
             (422, {"code": 12, "error": "legacy", "message": "m"}, ("http_422", "m", None)),
             (413, b"", ("http_413", "", None)),
             (409, {"code": "state_conflict"}, ("state_conflict", "", None)),

@@ -134,7 +134,7 @@ class TestLastRecordWins:
         lines = [singer.schema(properties=["id", "plan"])]
         lines += [singer.record(id=7, plan=plan) for plan in plans]
 
-        target.run(lines, batch_size_rows=1, run_id="same")
+        target.run(lines, batch_size_rows=1, max_in_flight=1, run_id="same")
 
         assert [user["data"]["plan"] for user in sandbox.history("7")] == plans
         assert len({request.idempotency_key for request in sandbox.requests}) == len(plans)
@@ -226,7 +226,6 @@ class TestLastRecordWins:
             (user,) = sandbox.users.values()
         assert user["data"] == {"plan": "ada"}
         assert sandbox.overlaps == []
-        assert len(sandbox.requests) == 3
 
 
 class TestSdkFeatures:

@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_spotzee.answers import Delivered, ItemError, Refused
-from target_spotzee.batch import Batch, OpenBatch
+from target_spotzee.backlog import Backlog
+from target_spotzee.batch import Batch
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import RunError, SpotzeeError
 from target_spotzee.gate import Gate
@@ -115,8 +116,10 @@ def loader_to(
     settlement = Settlement(Ledger(), summary, rejects, write_state, reject_mode=reject_mode)
     gate = Gate(Pacer(10**6, time.monotonic, random.random))
     wakeup = Wakeup()
+    backlog = Backlog("run", batch_size, max_records=max_in_flight * batch_size)
     dispatcher = Dispatcher(
         lambda: spotzee,
+        backlog,
         settlement,
         summary.requests,
         gate,
@@ -126,12 +129,11 @@ def loader_to(
         max_retry_seconds=10**6,
     )
     loader = Loader(
-        OpenBatch("run", batch_size),
+        backlog,
         dispatcher,
         settlement,
         wakeup,
         time.monotonic,
-        batch_wait_seconds=10**6,
         progress=str,
     )
     try:

@@ -142,11 +142,11 @@ class TestPolicies:
 
 
 class TestFinding:
-    def test_without_the_setting_every_stream_maps_itself(self) -> None:
-        for setting in (None, {}):
-            read = read_entries(setting, DEFAULT)
-            assert read == Entries(DEFAULT)
-            assert read.find("anything") is DEFAULT
+    @pytest.mark.parametrize("setting", [None, {}])
+    def test_without_the_setting_every_stream_maps_itself(self, setting: object) -> None:
+        read = read_entries(setting, DEFAULT)
+        assert read == Entries(DEFAULT)
+        assert read.find("anything") is DEFAULT
 
     def test_with_it_an_unlisted_stream_has_none(self) -> None:
         assert read_entries({"a": {}}, DEFAULT).find("b") is None

@@ -82,6 +82,8 @@ class TestEmail:
             "ann@host.test",
             "ann@printer.local",
             "ann@x.invalid",
+            "o'brien@host.test",
+            "o'brien@printer.local",
             f"{'a' * 64}@example.com",
             "ann@xn--bcher-kva.example",
         ],

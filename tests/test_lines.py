@@ -98,6 +98,23 @@ class TestLines:
             assert next(lines, None) is None
 
 
+class TestPlaces:
+    """Where a line stands in its file, so that a reject can be marked there."""
+
+    @pytest.mark.parametrize("start", [0, 4])
+    def test_of_each_line_in_a_file(self, tmp_path: Path, start: int) -> None:
+        path = tmp_path / "input"
+        text = b"one\n" + b"\n" + b"x" * 150_000 + b"\nthree\nlast"
+        path.write_bytes(text)
+        with wakeup() as woken, path.open("rb", buffering=0) as file:
+            file.seek(start)
+            lines = Lines(file.fileno(), woken, lambda: 0.0)
+            for line in lines:
+                assert text[lines.offset : lines.offset + len(line)] == line
+                assert lines.offset == 0 or text[lines.offset - 1 : lines.offset] == b"\n"
+            assert lines.offset == text.index(b"last")
+
+
 class Loop:
     """Counts the calls of what is due, and does a step of a test at each."""
 
@@ -119,28 +136,27 @@ class TestWhileTheTapIsSilent:
             assert list(Lines(reader, woken, loop)) == [b"late"]
             assert loop.calls == 22
 
-    def test_a_wake_up_from_another_thread_is_heard_at_once(self) -> None:
+    def test_a_wake_up_from_another_thread_is_heard(self) -> None:
         with wakeup() as woken, pipe() as (reader, writer):
-            waiting = threading.Event()
-            heard: list[bool] = []
+            waiting, heard = threading.Event(), threading.Event()
 
             def tick() -> float:
-                if waiting.is_set():
-                    heard.append(True)
-                    with suppress(OSError):
-                        os.close(writer)
+                if waiting.is_set() and not heard.is_set():
+                    heard.set()
+                    os.close(writer)
                 waiting.set()
                 return LONG_SECONDS
 
             def work() -> None:
                 waiting.wait()
                 woken.wake()
+                if not heard.wait(LONG_SECONDS / 4):
+                    os.write(writer, b"nobody woke\n")
 
             worker = threading.Thread(target=work)
             worker.start()
             assert list(Lines(reader, woken, tick)) == []
             worker.join()
-            assert heard
 
     def test_what_is_due_may_end_the_run(self) -> None:
         def tick() -> float:

@@ -119,6 +119,12 @@ class TestIdentity:
         assert User({"external_id": "b"}).identities == ("eb",)
         assert User({"anonymous_id": "B"}).identities == ("ab",)
 
+    def test_of_a_record_that_is_no_user_is_told_as_far_as_it_goes(self) -> None:
+        mapping = compiled("id email", invalid_fields="reject")
+        assert mapping.identities({"id": "A", "email": "no"}) == ("ea",)
+        assert mapping.identities({"id": None, "email": "a@x.example"}) == ()
+        assert mapping.identities({"id": True}) == ()
+
     @pytest.mark.parametrize(
         ("column", "warned"),
         [("email", True), ("e-mail", True), ("contact.EMAIL", True), ("id", False)],
@@ -193,7 +199,10 @@ class TestSources:
 
     def test_a_mapped_attribute_wins_over_a_column_of_its_name(self) -> None:
         record = {"id": 1, "plan": "old", "sub": {"plan": "new"}}
-        assert payload(record, mapping={"data.plan": "sub.plan"})["data"]["plan"] == "new"
+        mapping = compiled("id plan sub", mapping={"data.plan": "sub.plan"}, null_values="omit")
+        assert mapping.user(record).payload["data"]["plan"] == "new"
+        assert mapping.user({**record, "sub": {}}).payload["data"] == {"sub": {}}
+        assert mapping.user({"id": 1, "plan": "old"}).payload == {"external_id": "1"}
 
     def test_one_column_can_feed_two_places(self) -> None:
         record = {"id": 1, "mail": "ann@example.com"}
@@ -260,6 +269,16 @@ class TestData:
         mapping = compiled("id", exclude=["secret*"])
         user = mapping.user({"id": 1, "new": 2, "secret_new": 3, "_sdc_new": 4})
         assert user.payload["data"] == {"new": 2}
+
+    def test_ever_new_columns_never_let_an_excluded_one_out(self) -> None:
+        """What is known of columns is bounded; what is forgotten is worked out again."""
+        mapping = compiled("id ssn city", exclude=["ssn*", "secret"])
+        hidden = {"ssn": 1, "ssn_2": 2, "secret": 3, "_sdc_x": 4}
+        for step in range(4):
+            many = {f"c{step}_{number}": number for number in range(6_000)}
+            for new in (many, {f"another_{step}": 1}, {}):
+                user = mapping.user({"id": 1, **hidden, "city": "Perth", **new})
+                assert user.payload["data"] == {"city": "Perth", **new}
 
     def test_without_any_there_is_no_data(self) -> None:
         assert payload({"id": 1}) == {"external_id": "1"}

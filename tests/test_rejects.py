@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from target_spotzee import marks
 from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Ledger, Origin, Ticket
 from target_spotzee.marks import content_id
@@ -211,6 +212,106 @@ class TestExcludedColumns:
         schema_line, _ = kept(path, ticket_of({"id": 1, "ssn": 2}, origin=origin))
         message = json.loads(schema_line)
         assert (message["key_properties"], message["bookmark_properties"]) == (["id"], [])
+
+
+class TestMarks:
+    """A reject that needs no sending any more says so, in place."""
+
+    def test_a_new_reject_is_not_done(self, path: Path) -> None:
+        assert done(kept(path, ticket_of())) == [False]
+
+    def test_it_is_once_a_newer_record_of_its_user_is_delivered(self, path: Path) -> None:
+        file = opened(path)
+        first, second = ticket_of({"id": 1}, number=1), ticket_of({"id": 2}, number=2)
+        file.write(first, BAD, ["ea"])
+        file.write(second, BAD, ["eb", "ac"])
+        file.sync()
+        size = path.stat().st_size
+        file.superseded(["ex"], 3)
+        assert done_in(path) == [False, False]
+        file.superseded(["ea"], 3)
+        assert done_in(path) == [True, False]
+        file.superseded(["ac"], 4)
+        assert done_in(path) == [True, True]
+        assert path.stat().st_size == size
+        file.close()
+
+    def test_an_older_one_changes_nothing(self, path: Path) -> None:
+        file = opened(path)
+        file.write(ticket_of(number=5), BAD, ["ea"])
+        file.superseded(["ea"], 4)
+        file.sync()
+        file.superseded(["ea"], 3)
+        assert done_in(path) == [False]
+        file.superseded(["ea"], 6)
+        assert done_in(path) == [True]
+        file.close()
+
+    def test_one_that_is_not_on_disk_yet_is_marked_when_it_is(self, path: Path) -> None:
+        file = opened(path)
+        file.write(ticket_of({"id": 1}), BAD, ["ea"])
+        file.superseded(["ea"], 2)
+        file.write(ticket_of({"id": 2}), BAD, ["eb"])
+        file.sync()
+        assert done_in(path) == [True, False]
+        file.close()
+
+    def test_the_same_record_is_not_kept_twice(self, path: Path) -> None:
+        kept(path, ticket_of({"id": 1, "x": 1.5, "_sdc_batched_at": "then"}))
+        lines = kept(path, ticket_of({"x": 1.5, "id": 1, "_sdc_batched_at": "now"}))
+        assert types(lines) == ["SCHEMA", "RECORD"]
+        assert types(kept(path, ticket_of({"id": 1, "x": 1.6})))[2:] == ["SCHEMA", "RECORD"]
+
+    def test_nor_within_a_run_but_it_is_marked_all_the_same(self, path: Path) -> None:
+        file = opened(path)
+        file.write(ticket_of(number=1), BAD, ["ea"])
+        file.sync()
+        file.write(ticket_of(number=2), BAD, ["ea"])
+        file.sync()
+        assert done_in(path) == [False]
+        file.superseded(["ea"], 3)
+        assert done_in(path) == [True]
+        file.close()
+
+    def test_a_record_that_comes_back_after_it_was_done_is_kept_anew(self, path: Path) -> None:
+        """A user goes there, elsewhere and back: what came back is not what was superseded."""
+        file = opened(path)
+        file.write(ticket_of(number=1), BAD, ["ea"])
+        file.sync()
+        file.superseded(["ea"], 2)
+        file.write(ticket_of(number=3), BAD, ["ea"])
+        file.sync()
+        assert done_in(path) == [True, False]
+        file.close()
+        assert done(kept(path, ticket_of())) == [True, False]
+
+    def test_the_reason_of_an_earlier_run_gives_way(self, path: Path) -> None:
+        _, line = kept(path, ticket_of({"id": 1}))
+        path.unlink()
+        again = Ledger().issue(origin_of(), line)
+        (_, line) = kept(path, again, reason=Reason("other", "m"))
+        assert line.count('"reject"') == 1
+        assert json.loads(line)["reject"]["code"] == "other"
+
+    def test_what_is_no_mark_is_left_alone(self, path: Path) -> None:
+        path.write_bytes(b'"done":true, "done":false')
+        with path.open("r+b") as file:
+            for place in (7, 0, 3, 99):
+                marks.set_done(file.fileno(), place)
+        assert path.read_bytes() == b'"done":true, "done":false'
+
+    def test_a_line_without_one_has_none(self) -> None:
+        for line in (b"", b'{"type":"RECORD","record":{"reject":1}}', b'{"type":"SCHEMA"}'):
+            assert marks.place_in(line) is None
+            assert marks.open_id(line) is None
+
+
+def done(lines: list[str]) -> list[bool]:
+    return [json.loads(line)["reject"]["done"] for line in lines if '"RECORD"' in line]
+
+
+def done_in(path: Path) -> list[bool]:
+    return done(path.read_text().splitlines())
 
 
 class TestTheFile:

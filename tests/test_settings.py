@@ -165,7 +165,7 @@ class TestBounds:
             ("null_values", "x", "must be one of send, omit"),
             ("invalid_fields", "x", "must be one of drop, null, reject"),
             ("streams", [], "must be of type object"),
-            ("api_key", None, "must be of type string"),
+            ("api_key", None, "is required"),
             ("api_key", 5, "must be of type string"),
             ("phone_region", "ZZ", "must be a two-letter ISO country such as AU"),
             ("api_version", "latest", "must be a date such as 2026-04-28"),

@@ -143,6 +143,49 @@ class TestEnds:
         assert books.state() == ([] if holds else ["a"])
 
 
+class TestMarks:
+    """A record that was read from a rejects file marks its reject there once it has its end."""
+
+    def test_delivered(self) -> None:
+        books, marked = Books(), list[int]()
+        first, second = books.issue(2)
+        first.mark, second.mark = (lambda: marked.append(1)), (lambda: marked.append(2))
+        books.settlement.delivered(item_of(first, second))
+        assert sorted(marked) == [1, 2]
+
+    def test_rejected_anew_only_when_it_is_safe(self, tmp_path: Path) -> None:
+        path = tmp_path / "rejects.singer"
+        file = RejectsFile(path, "run-1", lambda: NOW)
+        books, sizes = Books(file), list[int]()
+        (ticket,) = books.issue()
+        ticket.mark = lambda: sizes.append(path.stat().st_size)
+        books.settlement.rejected(ticket, BAD)
+        assert sizes == []
+        books.settlement.publish()
+        assert sizes == [path.stat().st_size]
+        assert sizes[0]
+        file.close()
+
+    def test_held_never(self) -> None:
+        books, marked = Books(), list[int]()
+        (ticket,) = books.issue()
+        ticket.mark = lambda: marked.append(1)
+        books.settlement.rejected(ticket, BAD)
+        books.settlement.publish()
+        assert marked == []
+
+    def test_a_delivered_user_supersedes_its_older_rejects(self, tmp_path: Path) -> None:
+        path = tmp_path / "rejects.singer"
+        file = RejectsFile(path, "run-1", lambda: NOW)
+        books = Books(file)
+        older, newer = books.issue(2)
+        books.settlement.rejected(older, BAD, ["ea"])
+        books.settlement.publish()
+        books.settlement.delivered(item_of(newer))
+        assert json.loads(path.read_text().splitlines()[1])["reject"]["done"] is True
+        file.close()
+
+
 class TestRejected:
     def test_without_a_file_state_never_passes(self) -> None:
         books = Books()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -40,34 +41,35 @@ class TestWaiting:
         assert wakeup.wait(None, pipe[0]) is True
         assert wakeup.wait(None, pipe[0]) is True
 
-    def test_ends_once_for_a_wake_up_that_came_before(
+    def test_ends_once_for_wake_ups_that_came_before(
         self, wakeup: Wakeup, pipe: tuple[int, int]
     ) -> None:
+        assert not pending(wakeup)
         for _ in range(3):
             wakeup.wake()
+        assert pending(wakeup)
         assert wakeup.wait(None, pipe[0]) is False
+        assert not pending(wakeup)
+
+    def test_tells_a_wake_up_from_something_to_read(
+        self, wakeup: Wakeup, pipe: tuple[int, int]
+    ) -> None:
         wakeup.wake()
         os.write(pipe[1], b"x")
         assert wakeup.wait(None, pipe[0]) is True
+        assert not pending(wakeup)
 
-    def test_forgets_a_wake_up_that_was_heard(self, wakeup: Wakeup) -> None:
-        wakeup.wake()
-        wakeup.wait(None)
-        assert not readable(wakeup)
-
-    def test_ends_for_one_from_another_thread(self, wakeup: Wakeup) -> None:
+    def test_ends_for_a_wake_up_from_another_thread(self, wakeup: Wakeup) -> None:
         thread = threading.Thread(target=wakeup.wake)
         thread.start()
-        assert wakeup.wait(None) is False
         thread.join()
+        assert pending(wakeup)
+        assert wakeup.wait(None) is False
 
 
-def readable(wakeup: Wakeup) -> bool:
-    """Say whether a wake-up is still unheard."""
-    try:
-        return bool(os.read(wakeup._reader, 1))
-    except BlockingIOError:
-        return False
+def pending(wakeup: Wakeup) -> bool:
+    """Say whether a wait would end at once."""
+    return bool(select.select([wakeup._reader], [], [], 0)[0])
 
 
 def test_waking_never_blocks_however_many_wake(wakeup: Wakeup) -> None:
@@ -89,6 +91,7 @@ class TestSignals:
     ) -> None:
         with wakeup.catching(signal.SIGTERM, signal.SIGINT):
             signal.raise_signal(signum)
+            assert pending(wakeup)
             assert wakeup.wait(None) is False
             with pytest.raises(InterruptedRunError) as caught:
                 wakeup.check()

@@ -1,0 +1,155 @@
+"""Users that wait to be sent: folded while they wait, held while their like are under way.
+
+Order per user comes from here. Each identity has a queue of users; a user may leave for Spotzee
+when it stands first in each of its queues, and stands there until it is settled, through every
+retry, split and single re-send. So two requests never share a user, and whoever waits for nobody
+passes those who must: a stream that keeps changing a few users costs each of them a request per
+round trip, and nobody else a turn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, encode, fold
+from target_spotzee.ledger import Ticket
+from target_spotzee.mapping import User
+
+
+class Backlog:
+    """Gathers all streams' users into batches.
+
+    A later record with exactly the ids of a user that still waits is folded into it. One that
+    shares an id but not the other waits behind it.
+
+    Args:
+        run_id: The run, for the keys.
+        max_users: Users a batch, 1 to 100.
+        wait_seconds: The longest that a user who could leave waits for others to fill a batch.
+        max_records: More records than this should not wait; see `full`.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        max_users: int = MAX_USERS,
+        *,
+        wait_seconds: float = math.inf,
+        max_records: int = 16 * MAX_USERS,
+    ) -> None:
+        self._run_id = run_id
+        self.max_users = max_users
+        self._wait_seconds = wait_seconds
+        self._max_records = max_records
+        self._max_bytes = MAX_BODY_BYTES * -(-max_records // max_users)
+        self._queues: dict[str, deque[Item]] = {}
+        self._ahead: dict[Item, int] = {}
+        self._ready: dict[Item, float] = {}
+        self._records = 0
+        self._bytes = 0
+        self._taken = 0
+        self.closing = False
+        """Whether nothing more will come, so that a batch need not be full."""
+
+    def __len__(self) -> int:
+        """Return how many records wait."""
+        return self._records
+
+    @property
+    def full(self) -> bool:
+        """Whether enough waits; whoever adds more should wait, too."""
+        return self._records >= self._max_records or self._bytes >= self._max_bytes
+
+    @property
+    def due_at(self) -> float:
+        """When the first user who could leave has waited long enough."""
+        return next(iter(self._ready.values()), math.inf) + self._wait_seconds
+
+    def add(self, user: User, body: bytes, ticket: Ticket, now: float) -> None:
+        """Add a record's user.
+
+        Args:
+            user: The user.
+            body: The same, encoded; at most `MAX_BODY_BYTES` - 2.
+            ticket: Its record.
+            now: Monotonic seconds.
+        """
+        self._records += 1
+        queues = self._queues
+        identities = user.identities
+        newest = queues.get(identities[0])
+        if newest is not None and self._fold(newest[-1], user, ticket):
+            return
+        item = Item(user, body, [(user, ticket)])
+        ahead = 0
+        for identity in identities:
+            queue = queues.get(identity)
+            if queue is None:
+                queues[identity] = deque((item,))
+            else:
+                ahead += 1
+                queue.append(item)
+        self._bytes += len(body)
+        if ahead:
+            self._ahead[item] = ahead
+        else:
+            self._ready[item] = now
+
+    def _fold(self, item: Item, user: User, ticket: Ticket) -> bool:
+        """Fold a user into one that waits, if it is the same and nobody came between."""
+        if item.user.ids != user.ids or not (item in self._ready or item in self._ahead):
+            return False
+        if any(self._queues[identity][-1] is not item for identity in user.identities):
+            return False
+        folded = fold(item.user, user)
+        body = encode(folded)
+        if len(body) > MAX_BODY_BYTES - 2:
+            return False
+        self._bytes += len(body) - len(item.body)
+        item.user, item.body = folded, body
+        item.parts.append((user, ticket))
+        return True
+
+    def take(self, now: float) -> Batch | None:
+        """Return the next batch, if there is one to send now.
+
+        Args:
+            now: Monotonic seconds.
+
+        Returns:
+            A full batch; a part-filled one if its first user has waited long enough, or nothing
+            more can come; else ``None``.
+        """
+        if len(self._ready) < self.max_users and not (
+            self._ready and (self.closing or self.full or now >= self.due_at)
+        ):
+            return None
+        items: list[Item] = []
+        length = 1  # the bracket; each user adds its own bytes and a comma or bracket
+        for item in self._ready:
+            length += len(item.body) + 1
+            if len(items) == self.max_users or length > MAX_BODY_BYTES:
+                break
+            items.append(item)
+        for item in items:
+            del self._ready[item]
+            self._records -= len(item.parts)
+            self._bytes -= len(item.body)
+        self._taken += 1
+        return Batch(self._run_id, str(self._taken), items)
+
+    def leave(self, identities: Iterable[str], now: float) -> None:
+        """Let a settled user's identities go; who stood behind may leave now."""
+        for identity in identities:
+            queue = self._queues[identity]
+            queue.popleft()
+            if not queue:
+                del self._queues[identity]
+                continue
+            item = queue[0]
+            self._ahead[item] -= 1
+            if not self._ahead[item]:
+                del self._ahead[item]
+                self._ready[item] = now
