@@ -49,6 +49,7 @@ class Backlog:
         self._ready: dict[Item, float] = {}
         self._records = 0
         self._bytes = 0
+        self._ready_bytes = 0
         self._taken = 0
         self.closing = False
         """Whether nothing more will come, so that a batch need not be full."""
@@ -95,7 +96,11 @@ class Backlog:
         if ahead:
             self._ahead[item] = ahead
         else:
-            self._ready[item] = now
+            self._make_ready(item, now)
+
+    def _make_ready(self, item: Item, now: float) -> None:
+        self._ready[item] = now
+        self._ready_bytes += len(item.body)
 
     def _fold(self, item: Item, user: User, ticket: Ticket) -> bool:
         """Fold a user into one that waits, if it is the same and nobody came between."""
@@ -107,7 +112,10 @@ class Backlog:
         body = encode(folded)
         if len(body) > MAX_BODY_BYTES - 2:
             return False
-        self._bytes += len(body) - len(item.body)
+        growth = len(body) - len(item.body)
+        self._bytes += growth
+        if item in self._ready:
+            self._ready_bytes += growth
         item.user, item.body = folded, body
         item.parts.append((user, ticket))
         return True
@@ -122,9 +130,8 @@ class Backlog:
             A full batch; a part-filled one if its first user has waited long enough, or nothing
             more can come; else ``None``.
         """
-        if len(self._ready) < self.max_users and not (
-            self._ready and (self.closing or self.full or now >= self.due_at)
-        ):
+        filled = len(self._ready) >= self.max_users or self._ready_bytes > MAX_BODY_BYTES
+        if not filled and not (self._ready and (self.closing or self.full or now >= self.due_at)):
             return None
         items: list[Item] = []
         length = 1  # the bracket; each user adds its own bytes and a comma or bracket
@@ -137,6 +144,7 @@ class Backlog:
             del self._ready[item]
             self._records -= len(item.parts)
             self._bytes -= len(item.body)
+            self._ready_bytes -= len(item.body)
         self._taken += 1
         return Batch(self._run_id, str(self._taken), items)
 
@@ -152,4 +160,4 @@ class Backlog:
             self._ahead[item] -= 1
             if not self._ahead[item]:
                 del self._ahead[item]
-                self._ready[item] = now
+                self._make_ready(item, now)

@@ -238,19 +238,24 @@ class Client:
             return  # the gate makes everybody wait
         if again.retry_after_seconds is not None:
             seconds = again.retry_after_seconds + 0.5 * self._random()
-            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
+            self._tell(again, trace, seconds)
             trace.asked_seconds += seconds
             self._gate.rest(seconds)
         else:
             seconds = backoff_seconds(trace.attempts, self._random)
             if trace.spent_seconds + seconds > self._endpoint.max_retry_seconds:
                 raise RunError(
-                    f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.0f} s:"
+                    f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.1f} s:"
                     f" {again.reason}; start again to go on from the last state",
                     trace.request_id,
                 )
-            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
+            self._tell(again, trace, seconds)
             self._rest(seconds, trace)
+
+    def _tell(self, again: Again, trace: Trace, seconds: float) -> None:
+        """Say why a request goes again, once for all that fare the same at the same time."""
+        if self._gate.is_news(again.reason, self._clock()):
+            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
 
     def _rest(self, seconds: float, trace: Trace) -> None:
         trace.spent_seconds += seconds

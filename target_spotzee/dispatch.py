@@ -282,7 +282,7 @@ def _gave_up(item: Item, error: ItemError, trace: Trace) -> RunError:
     _, ticket = item.parts[-1]
     return RunError(
         f"gave up on record {ticket.number} of stream {ticket.origin.stream!r} after"
-        f" {trace.spent_seconds:.0f} s: Spotzee keeps answering {error.code}; start again to go on"
+        f" {trace.spent_seconds:.1f} s: Spotzee keeps answering {error.code}; start again to go on"
         " from the last state",
         trace.request_id,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from threading import Event, Lock
 
 from target_spotzee.pacing import Pacer
@@ -22,6 +23,7 @@ class Gate:
         self._pacer = pacer
         self._lock = Lock()
         self._closed = Event()
+        self._said: dict[str, float] = {}
 
     def close(self) -> None:
         """Let nothing through from now on and wake whoever waits."""
@@ -59,6 +61,12 @@ class Gate:
         """
         if self._closed.wait(seconds):
             raise StoppedError
+
+    def is_news(self, reason: str, now: float) -> bool:
+        """Say whether nobody gave this reason within the last second."""
+        with self._lock:
+            said, self._said[reason] = self._said.get(reason, -math.inf), now
+        return now - said > 1
 
     def limited(self, started: float, retry_after_seconds: float | None) -> float | None:
         """Note a 429 to a request that began at ``started``; return the pause if one begins."""

@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from target_spotzee.exceptions import RunError
 from target_spotzee.wakeup import Wakeup
 
 _CHUNK_BYTES = 65_536
+MAX_LINE_BYTES = 64 * 2**20
+"""No record is that long; without an end to a line, memory would have none."""
 
 
 class Lines:
@@ -35,12 +38,24 @@ class Lines:
             self.offset = os.lseek(fd, 0, os.SEEK_CUR)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield each line without its end; what follows the last newline is a line, too."""
+        """Yield each line without its end; what follows the last newline is a line, too.
+
+        Raises:
+            RunError: A line has no end.
+        """
         pieces: list[bytes] = []
         begin = self.offset
+        number = 1
+        length = 0
         while chunk := self._read():
             first, *rest = chunk.split(b"\n")
             pieces.append(first)
+            length += len(first)
+            if length > MAX_LINE_BYTES:
+                raise RunError(
+                    f"line {number} of the input is longer than {MAX_LINE_BYTES >> 20} MiB; the tap"
+                    " is broken, or something else wrote to its output",
+                )
             if not rest:
                 continue
             *whole, last = rest
@@ -48,7 +63,8 @@ class Lines:
                 self.offset = begin
                 yield line
                 begin += len(line) + 1
-            pieces = [last]
+            number += 1 + len(whole)
+            pieces, length = [last], len(last)
         if any(pieces):
             self.offset = begin
             yield b"".join(pieces)

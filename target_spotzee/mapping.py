@@ -187,7 +187,7 @@ class Mapping:
         data: dict[str, Any] = {}
         if self._entry.unmapped == "data":
             if not record.keys() <= self._known:
-                self._learn(record.keys() - self._known)
+                self._learn(record)
             data = record.copy()
             for column in self._elsewhere:
                 data.pop(column, None)
@@ -206,11 +206,17 @@ class Mapping:
         return data
 
     def _learn(self, columns: Iterable[str]) -> None:
-        """Decide once which unmapped columns don't go to data under their own names."""
+        """Decide once which columns don't go to data under their own names.
+
+        Args:
+            columns: All of a record's: what is forgotten when there are too many is learnt anew.
+        """
         if len(self._known) > _MAX_KNOWN_COLUMNS:
             self._known.clear()
             self._elsewhere.clear()
         for column in columns:
+            if column in self._known:
+                continue
             self._known.add(column)
             if (
                 column in self._used

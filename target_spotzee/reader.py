@@ -80,6 +80,8 @@ class MessageReader(GenericSingerReader[str]):
             kind = message.get("type")
             if not isinstance(kind, str):
                 raise self._broken("has no type")
+            if not isinstance(message.get("stream", ""), str):
+                raise self._broken("has a stream that is no text")
             callback = callbacks.get(kind)
             if callback is None:
                 self.on_unknown(kind[:40])

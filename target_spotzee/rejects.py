@@ -52,12 +52,14 @@ class _Kept:
 
     Attributes:
         number: The record's.
+        id: What tells its content from any other.
         line: Its line, until it is written; empty if the file held it before.
         place: Where its mark is in the file, once it is written.
         done: A newer record of its user was delivered.
     """
 
     number: int
+    id: str
     line: bytes = b""
     place: int | None = None
     done: bool = False
@@ -117,7 +119,7 @@ class RejectsFile:
             if not origin.excludes(column)
         }
         id_ = marks.content_id(stream, record)
-        kept = _Kept(ticket.number, place=self._open_places.get(id_))
+        kept = _Kept(ticket.number, id_, place=self._open_places.get(id_))
         if kept.place is None:
             if self._described.get(stream) is not origin:
                 self._described[stream] = origin
@@ -184,15 +186,16 @@ class RejectsFile:
 
     def _written(self, kept: _Kept, place: int) -> None:
         """Note where a line was written, and give its memory back."""
-        id_, in_line = marks.open_id(kept.line), marks.place_in(kept.line)
-        if id_ is not None and in_line is not None:
-            kept.place = self._open_places[id_] = place + in_line
+        in_line = marks.place_in(kept.line)
+        if in_line is not None:
+            kept.place = self._open_places[kept.id] = place + in_line
         kept.line = b""
         if kept.done:
             self._mark(kept)
 
     def _mark(self, kept: _Kept) -> None:
         if kept.place is not None:
+            self._open_places.pop(kept.id, None)
             fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 marks.set_done(fd, kept.place)
