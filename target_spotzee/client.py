@@ -89,8 +89,8 @@ class Client:
         self._new_key = new_key
         request = session.prepare_request(
             requests.Request(
-                "POST" if endpoint.synchronous else "PATCH",
-                endpoint.url + ("/users/batch" if endpoint.synchronous else "/users"),
+                "POST",
+                endpoint.url,
                 headers={
                     "Authorization": f"Bearer {endpoint.api_key}",
                     "Content-Type": "application/json",
@@ -109,8 +109,10 @@ class Client:
             proxies=session.proxies,
         )
         self._pool = cast("urllib3.HTTPConnectionPool", pool)
-        self._method = str(request.method)
-        self._address = adapter.request_url(request, session.proxies)
+        self._base = adapter.request_url(request, session.proxies)
+        self._method, self._path = (
+            ("POST", "/users/batch") if endpoint.synchronous else ("PATCH", "/users")
+        )
         self._headers = {**request.headers}
         self._headers.pop("Content-Length", None)
         self._timeout = urllib3.Timeout(endpoint.timeout_seconds, endpoint.timeout_seconds)
@@ -147,6 +149,30 @@ class Client:
                 key, fresh = self._new_key(), True
             self._wait(meaning, trace)
 
+    def probe(self) -> None:
+        """Prove that the key works and may write, by requests that change nothing.
+
+        ``GET /users?limit=1`` proves the key; an empty batch is refused for what it is, unless the
+        key's role is the greater fault.
+
+        Raises:
+            RunError: Spotzee can't be reached, or refuses the key or its role.
+        """
+        for method, path, body in (
+            ("GET", "/users?limit=1", None),
+            ("POST", "/users/batch", b"[]"),
+        ):
+            try:
+                answer = self._exchange(method, self._base + path, body, {})
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                reason = _transport_fault(error).reason
+                raise RunError(f"Spotzee can't be reached: {reason}; check api_url") from None
+            if answer.status == 200:
+                continue
+            meaning = answers.read(answer, 0, synchronous=True, now=self._now())
+            if isinstance(meaning, Again):
+                raise RunError(f"Spotzee is not well: {meaning.reason}", answer.request_id)
+
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
@@ -164,7 +190,12 @@ class Client:
         trace.attempts += 1
         started = self._clock()
         try:
-            answer = self._exchange(batch.body, key)
+            answer = self._exchange(
+                self._method,
+                self._base + self._path,
+                batch.body,
+                {"Idempotency-Key": key},
+            )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             trace.spent_seconds += self._clock() - started
             fault = _transport_fault(error)
@@ -202,14 +233,20 @@ class Client:
         """Note that Spotzee may still apply what was just sent, for as long as an attempt lasts."""
         trace.doubtful_until = self._clock() + self._endpoint.timeout_seconds
 
-    def _exchange(self, body: bytes, key: str) -> Answer:
+    def _exchange(
+        self,
+        method: str,
+        address: str,
+        body: bytes | None,
+        headers: dict[str, str],
+    ) -> Answer:
         """Make one request and read its answer, without following it anywhere."""
         deadline = self._clock() + self._endpoint.timeout_seconds
         with self._pool.urlopen(
-            self._method,
-            self._address,
+            method,
+            address,
             body,
-            {**self._headers, "Idempotency-Key": key},
+            {**self._headers, **headers},
             retries=False,
             redirect=False,
             assert_same_host=False,

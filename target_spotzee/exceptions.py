@@ -8,7 +8,8 @@
     ├── MappingError         exit 2: a stream can't be mapped to Spotzee users
     ├── RunError             exit 1: key, address, quota, network, tap or disk; nothing more is sent
     ├── RejectLimitError     exit 3: ``fail_fast``, or more than ``max_rejects``
-    └── InterruptedRunError  exit 128 + signal: SIGINT or SIGTERM
+    ├── InterruptedRunError  exit 128 + signal: SIGINT or SIGTERM
+    └── LimitReachedError    no fault: a canary has sent as many records as it should
 
 The moment's fault (a time-out, a 429, a 5xx) has no exception: the client tries again until its
 budget is spent and then raises `RunError`. No message ever holds a value from a record or the key.
@@ -82,3 +83,9 @@ class InterruptedRunError(SpotzeeError):
         super().__init__(f"stopped by signal {signum}; start again to go on from the last state")
         self.signum = signum
         self.exit_code = 128 + signum
+
+
+class LimitReachedError(SpotzeeError):
+    """As many records were read as ``--limit`` allows."""
+
+    exit_code = 0

@@ -68,6 +68,9 @@ class Source:
     column: str
     path: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return ".".join((self.column, *self.path))
+
     def value_in(self, record: Record) -> Any:  # noqa: ANN401 - a record holds any JSON value
         """Return the value; `_ABSENT` without the column, null where the path leads nowhere."""
         value = record.get(self.column, _ABSENT)
@@ -127,6 +130,23 @@ class Mapping:
             )
             return [warning]
         return []
+
+    def table(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return where each column goes: its name, or a path into it, and the path in the user.
+
+        The latter is empty for a column that is not sent.
+        """
+        rows: list[tuple[str, tuple[str, ...]]]
+        rows = [(str(source), (name,)) for name, source in self._ids]
+        rows += [(str(source), (name,)) for name, source, _ in self._fields]
+        rows += [(str(source), ("data", *path)) for path, source in self._attributes]
+        own = self._entry.unmapped == "data"
+        for column in self._columns:
+            if column not in self._elsewhere:
+                rows.append((column, ("data", column) if own else ()))
+            elif column not in self._used and column not in self._taken:
+                rows.append((column, ()))
+        return rows
 
     def user(self, record: Record) -> User:
         """Map a record.

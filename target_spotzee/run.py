@@ -12,6 +12,8 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from target_spotzee.backlog import Backlog
 from target_spotzee.client import Client, Endpoint, new_session
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import (
+    LimitReachedError,
     MappingError,
     RejectLimitError,
     RunError,
@@ -31,6 +34,7 @@ from target_spotzee.gate import Gate
 from target_spotzee.ledger import Ledger
 from target_spotzee.loader import Loader
 from target_spotzee.pacing import Pacer
+from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.rejects import RejectsFile
 from target_spotzee.settings import Settings
 from target_spotzee.settlement import Settlement
@@ -50,12 +54,22 @@ class Run:
 
     Args:
         settings: The settings.
+        rehearsal: Takes the batches in place of Spotzee.
+        keep_state: Whether to print states; a canary and a rehearsal do not.
 
     Raises:
         SettingsError: The rejects file can't be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rehearsal: Rehearsal | None = None,
+        *,
+        keep_state: bool = True,
+    ) -> None:
+        if rehearsal is not None:
+            settings = replace(settings, max_in_flight=1, rejects_path=None, summary_path=None)
         self._settings = settings
         self._began = time.monotonic()
         run_id = settings.run_id or str(uuid.uuid4())
@@ -69,7 +83,7 @@ class Run:
             self._ledger,
             self._summary,
             self.rejects,
-            _print_state,
+            _print_state if keep_state else _keep_quiet,
             reject_mode=settings.reject_mode,
             max_rejects=settings.max_rejects,
             asynchronous=settings.delivery == "async",
@@ -90,8 +104,9 @@ class Run:
             wait_seconds=settings.batch_wait_limit_seconds,
             max_records=settings.max_in_flight * settings.batch_size_rows,
         )
-        self._dispatcher = Dispatcher(
-            lambda: Client(
+
+        def connect() -> Client:
+            return Client(
                 endpoint,
                 gate,
                 new_session(endpoint.url),
@@ -99,7 +114,11 @@ class Run:
                 now=now,
                 random=random.random,
                 new_key=lambda: str(uuid.uuid4()),
-            ),
+            )
+
+        self._connect = connect
+        self._dispatcher = Dispatcher(
+            connect if rehearsal is None else lambda: rehearsal,
             backlog,
             settlement,
             self._summary.requests,
@@ -136,6 +155,26 @@ class Run:
         self.close()
         return code
 
+    def check(self) -> int:
+        """Prove that a run could work, without one; print what is right and what is wrong.
+
+        Returns:
+            The exit code.
+        """
+        passed = ["settings"]
+        if self.rejects is not None:
+            passed.append("rejects_path can be written")
+        with closing(self._connect()) as client:
+            error = _error_of(client.probe)
+        if error is None:
+            passed += ["api_url answers", "api_key is accepted", "its role may write users"]
+        for fact in passed:
+            print(f"ok     {fact}")
+        if error is not None:
+            print(f"wrong  {error}")
+        self.close()
+        return 0 if error is None else error.exit_code
+
     def close(self) -> None:
         """Let go of files and idle workers."""
         self.loader.close()
@@ -145,8 +184,10 @@ class Run:
     def _end(self, error: SpotzeeError | None) -> list[SpotzeeError]:
         """Settle what can still be settled after an error; return all that went wrong."""
         errors = [error]
-        if isinstance(error, MappingError):
-            errors.append(_error_of(self.loader.finish))  # the streams before it are sound
+        if isinstance(error, (MappingError, LimitReachedError)):
+            errors.append(_error_of(self.loader.finish))  # what was read before is sound
+        if isinstance(error, LimitReachedError):
+            errors.remove(error)
         if any(errors):
             errors.append(_error_of(lambda: self.loader.stop(STOP_GRACE_SECONDS)))
             errors.append(self._dispatcher.failure)
@@ -215,6 +256,10 @@ def unexpected(error: Exception) -> RunError:
 def now() -> datetime:
     """Return the time of day, with its zone."""
     return datetime.now(timezone.utc)
+
+
+def _keep_quiet(_state: str) -> None:
+    """Print no state."""
 
 
 def _print_state(state: str) -> None:

@@ -25,11 +25,19 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import Sink
 
 from target_spotzee import settings, summary
-from target_spotzee.exceptions import MappingError, RunError, SettingsError, SpotzeeError
+from target_spotzee.exceptions import (
+    LimitReachedError,
+    MappingError,
+    RunError,
+    SettingsError,
+    SpotzeeError,
+)
 from target_spotzee.ledger import Origin
 from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
+from target_spotzee.mapping import Mapping
 from target_spotzee.reader import MessageReader
+from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.rejects import Reason
 from target_spotzee.replay import Replay
 from target_spotzee.run import Run, now, unexpected
@@ -62,10 +70,18 @@ class TargetSpotzee(Target):
     message_reader_class = MessageReader
     message_reader: MessageReader
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the SDK's own
+    def __init__(
+        self,
+        *,
+        rehearsal: Rehearsal | None = None,
+        limit: int | None = None,
+        **options: Any,  # noqa: ANN401 - the SDK's own
+    ) -> None:
         """Wire up a run.
 
         Args:
+            rehearsal: Takes the batches in place of Spotzee.
+            limit: Read only so many records, and print no state.
             **options: What the SDK's `Target` takes.
 
         Raises:
@@ -74,7 +90,9 @@ class TargetSpotzee(Target):
         """
         super().__init__(**options)
         self.settings = settings.read_settings(self.config, os.environ)
-        self.run = Run(self.settings)
+        keep_state = rehearsal is None and limit is None
+        self.run = Run(self.settings, rehearsal, keep_state=keep_state)
+        self._left = limit
         self._routes: dict[str, list[_Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self._warned: set[str] = set()
@@ -204,6 +222,10 @@ class TargetSpotzee(Target):
         routes = self._routes_of(stream)
         if not isinstance(record, dict):
             raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
+        if self._left is not None:
+            if not self._left:
+                raise LimitReachedError("the limit is reached")
+            self._left -= 1
         settlement = self.loader.settlement
         for route in routes:
             ticket = settlement.issue(route.origin, line)
@@ -280,6 +302,10 @@ class TargetSpotzee(Target):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        check: bool = False,
+        dry_run: bool = False,
+        show_values: bool = False,
+        limit: int | None = None,
     ) -> None:
         """Run the target and exit with its code.
 
@@ -288,29 +314,96 @@ class TargetSpotzee(Target):
             about_format: ``json`` or ``markdown``.
             config: Settings from files, and whether to read the environment.
             file_input: A file of messages instead of standard input.
+            check: Prove that a run could work and stop.
+            dry_run: Show what would be sent; needs no key and no network.
+            show_values: Let a dry run show values, not types only.
+            limit: Send only so many records, and print no state.
         """
         if about:
             cls.print_about(about_format)
             sys.exit(0)
         given = config or _ConfigInput()
+        rehearsal = Rehearsal(show_values=show_values) if dry_run else None
+        if dry_run and not given.config.get("api_key"):
+            given.config["api_key"] = "sk_none_needed"
         try:
+            target = cls._wired(given, rehearsal, limit)
+            if check:
+                sys.exit(target.run.check())
             file = _open_input(file_input)
-            target = cls(config=given.config, parse_env_config=given.parse_env)
             target.refuse_own_rejects(file)
-        except ConfigValidationError as error:
-            problems = error.errors
         except SpotzeeError as error:
-            problems = [str(error)]
+            sys.exit(_refuse(given.config, error))
+        code = target.run.follow(lambda: target.listen(target.input_of(file)))
+        if rehearsal is not None:
+            print(rehearsal.report(target.mappings()))
+        sys.exit(code)
+
+    @classmethod
+    def _wired(
+        cls,
+        given: _ConfigInput,
+        rehearsal: Rehearsal | None,
+        limit: int | None,
+    ) -> TargetSpotzee:
+        """Return a target, or what is wrong with its settings as one error.
+
+        Raises:
+            SpotzeeError: In one line, without a value.
+        """
+        try:
+            return cls(
+                rehearsal=rehearsal,
+                limit=limit,
+                config=given.config,
+                parse_env_config=given.parse_env,
+            )
+        except SpotzeeError:
+            raise
+        except ConfigValidationError as error:
+            raise SettingsError("; ".join(error.errors)) from None
         except (StreamMapConfigError, MapExpressionError) as error:
-            problems = [f"stream_maps: {error}"]
+            raise SettingsError(f"stream_maps: {error}") from None
         except ValueError:
             prefix = cls._env_var_prefix
-            problems = [f"an environment variable {prefix}… is not of its setting's type"]
+            raise SettingsError(
+                f"an environment variable {prefix}… is not of its setting's type",
+            ) from None
         except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
-            problems = [str(unexpected(error))]
-        else:
-            sys.exit(target.run.follow(lambda: target.listen(target.input_of(file))))
-        sys.exit(_refuse(given.config, problems))
+            raise unexpected(error) from None
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command with this target's own options."""
+        command = super().get_singer_command()
+        command.params += [
+            click.Option(
+                ["--check"],
+                is_flag=True,
+                help="Check settings, address, key and role, and stop.",
+            ),
+            click.Option(
+                ["--dry-run"],
+                is_flag=True,
+                help="Read the input and show what would be sent; needs no key and no network.",
+            ),
+            click.Option(
+                ["--show-values"],
+                is_flag=True,
+                help="Let --dry-run show values and the first request, not types only.",
+            ),
+            click.Option(
+                ["--limit"],
+                type=click.IntRange(min=1),
+                help="Send only the first so many records, and print no state.",
+            ),
+        ]
+        return command
+
+    def mappings(self) -> list[Mapping]:
+        """Return the mapping of every stream that is loaded."""
+        sinks = [route.sink for routes in self._routes.values() for route in routes]
+        return [sink.mapping for sink in sinks if isinstance(sink, SpotzeeSink)]
 
     def refuse_own_rejects(self, file: IO[str]) -> None:
         """Refuse to read the very file that rejects are appended to: it would never end.
@@ -350,15 +443,14 @@ def _descriptor(file: IO[str]) -> int | None:
         return None
 
 
-def _refuse(config: dict[str, Any], problems: list[str]) -> int:
-    """Say what is wrong with the settings; return the exit code."""
-    for problem in problems:
-        TargetSpotzee.logger.error("%s", problem)
+def _refuse(config: dict[str, Any], error: SpotzeeError) -> int:
+    """Say why there is no run; return the exit code."""
+    TargetSpotzee.logger.error("%s", error)
     path = config.get("summary_path")
     refusal = summary.Summary(str(config.get("run_id"))).as_dict(
-        exit_code=SettingsError.exit_code,
+        exit_code=error.exit_code,
         seconds=0.0,
         held_at=None,
-        why="; ".join(problems),
+        why=str(error),
     )
     return summary.keep(refusal, Path(path) if isinstance(path, str) and path else None)
