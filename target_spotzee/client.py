@@ -254,6 +254,7 @@ class Client:
             preload_content=False,
         ) as response:
             content = b"".join(self._chunks(response, deadline))
+            content = content.replace(self._endpoint.api_key.encode(), b"(key)")  # if it is echoed
             return Answer(response.status, response.headers, content)
 
     def _chunks(

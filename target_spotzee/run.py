@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from singer_sdk import metrics
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 
 from target_spotzee import summary as summaries
@@ -208,8 +209,22 @@ class Run:
             held_at=held_at,
             why=self._why(errors, held_at),
         )
+        self._log_metrics()
         logger.info("%s", summaries.as_text(summary))
         return summaries.keep(summary, self._settings.summary_path)
+
+    def _log_metrics(self) -> None:
+        """Log the SDK's METRIC lines for requests once: one a request would drown the rest."""
+        requests = self._summary.requests
+        seconds = requests.mean_ms() / 1000
+        tags = {"endpoint": "/users/batch" if self._settings.delivery == "sync" else "/users"}
+        sdk_logger = metrics.get_metrics_logger()
+        for kind, metric, value in (
+            ("counter", metrics.Metric.HTTP_REQUEST_COUNT, requests.sent),
+            ("timer", metrics.Metric.HTTP_REQUEST_DURATION, seconds),
+            ("timer", metrics.Metric.BATCH_PROCESSING_TIME, seconds),
+        ):
+            metrics.log(sdk_logger, metrics.Point(kind, metric, value, tags))
 
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
         """Say what to do next, if there is anything to do."""

@@ -57,6 +57,11 @@ class Requests:
         self.replayed += trace.replayed
         self.durations_ms.update(trace.durations_ms)
 
+    def mean_ms(self) -> float:
+        """Return the mean duration of the answered requests; 0 if there were none."""
+        total = sum(duration * count for duration, count in self.durations_ms.items())
+        return total / (self.durations_ms.total() or 1)
+
     def percentile_ms(self, share: float) -> int | None:
         """Return the duration that a share of the answered requests did not exceed."""
         wanted = share * self.durations_ms.total()

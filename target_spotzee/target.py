@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, cast
 
-import click
 import msgspec
 from singer_sdk import Target
 from singer_sdk.exceptions import (
@@ -21,26 +17,24 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
-from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import Sink
 
-from target_spotzee import settings, summary
+from target_spotzee import settings
+from target_spotzee.command import CommandTarget
 from target_spotzee.exceptions import (
     LimitReachedError,
     MappingError,
     RunError,
     SettingsError,
-    SpotzeeError,
 )
 from target_spotzee.ledger import Origin
 from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.reader import MessageReader
-from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.rejects import Reason
 from target_spotzee.replay import Replay
-from target_spotzee.run import Run, now, unexpected
+from target_spotzee.run import now
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -61,7 +55,7 @@ class _Route:
     sink: SpotzeeSink | IgnoringSink | None
 
 
-class TargetSpotzee(Target):
+class TargetSpotzee(CommandTarget):
     """Singer target for Spotzee."""
 
     name = "target-spotzee"
@@ -70,29 +64,13 @@ class TargetSpotzee(Target):
     message_reader_class = MessageReader
     message_reader: MessageReader
 
-    def __init__(
-        self,
-        *,
-        rehearsal: Rehearsal | None = None,
-        limit: int | None = None,
-        **options: Any,  # noqa: ANN401 - the SDK's own
-    ) -> None:
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the SDK's and the command's own
         """Wire up a run.
 
         Args:
-            rehearsal: Takes the batches in place of Spotzee.
-            limit: Read only so many records, and print no state.
-            **options: What the SDK's `Target` takes.
-
-        Raises:
-            ConfigValidationError: A setting breaks its schema.
-            SettingsError: A setting is wrong in a way that a schema can't say.
+            **options: What `CommandTarget` takes.
         """
         super().__init__(**options)
-        self.settings = settings.read_settings(self.config, os.environ)
-        keep_state = rehearsal is None and limit is None
-        self.run = Run(self.settings, rehearsal, keep_state=keep_state)
-        self._left = limit
         self._routes: dict[str, list[_Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self._warned: set[str] = set()
@@ -222,10 +200,10 @@ class TargetSpotzee(Target):
         routes = self._routes_of(stream)
         if not isinstance(record, dict):
             raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
-        if self._left is not None:
-            if not self._left:
+        if self.left is not None:
+            if not self.left:
                 raise LimitReachedError("the limit is reached")
-            self._left -= 1
+            self.left -= 1
         settlement = self.loader.settlement
         for route in routes:
             ticket = settlement.issue(route.origin, line)
@@ -271,135 +249,6 @@ class TargetSpotzee(Target):
             self._warned.add(warning)
             self.logger.warning(warning)
 
-    # Command line
-
-    @classmethod
-    def cb_config(
-        cls,
-        ctx: click.Context,
-        param: click.Option,
-        value: tuple[str, ...],
-    ) -> _ConfigInput:
-        """Read configuration files; one that can't be read ends with exit code 2."""
-        for path in value:
-            try:
-                super().cb_config(ctx, param, (path,))
-            except OSError as error:
-                problem = error.strerror
-            except (ValueError, TypeError):
-                problem = "it is not a JSON object"
-            else:
-                continue
-            cls.logger.error("--config: %s can't be read: %s", path, problem)
-            ctx.exit(2)
-        return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def invoke(  # type: ignore[override]  # as the SDK's own does
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-        check: bool = False,
-        dry_run: bool = False,
-        show_values: bool = False,
-        limit: int | None = None,
-    ) -> None:
-        """Run the target and exit with its code.
-
-        Args:
-            about: Print the settings and stop.
-            about_format: ``json`` or ``markdown``.
-            config: Settings from files, and whether to read the environment.
-            file_input: A file of messages instead of standard input.
-            check: Prove that a run could work and stop.
-            dry_run: Show what would be sent; needs no key and no network.
-            show_values: Let a dry run show values, not types only.
-            limit: Send only so many records, and print no state.
-        """
-        if about:
-            cls.print_about(about_format)
-            sys.exit(0)
-        given = config or _ConfigInput()
-        rehearsal = Rehearsal(show_values=show_values) if dry_run else None
-        if dry_run and not given.config.get("api_key"):
-            given.config["api_key"] = "sk_none_needed"
-        try:
-            target = cls._wired(given, rehearsal, limit)
-            if check:
-                sys.exit(target.run.check())
-            file = _open_input(file_input)
-            target.refuse_own_rejects(file)
-        except SpotzeeError as error:
-            sys.exit(_refuse(given.config, error))
-        code = target.run.follow(lambda: target.listen(target.input_of(file)))
-        if rehearsal is not None:
-            print(rehearsal.report(target.mappings()))
-        sys.exit(code)
-
-    @classmethod
-    def _wired(
-        cls,
-        given: _ConfigInput,
-        rehearsal: Rehearsal | None,
-        limit: int | None,
-    ) -> TargetSpotzee:
-        """Return a target, or what is wrong with its settings as one error.
-
-        Raises:
-            SpotzeeError: In one line, without a value.
-        """
-        try:
-            return cls(
-                rehearsal=rehearsal,
-                limit=limit,
-                config=given.config,
-                parse_env_config=given.parse_env,
-            )
-        except SpotzeeError:
-            raise
-        except ConfigValidationError as error:
-            raise SettingsError("; ".join(error.errors)) from None
-        except (StreamMapConfigError, MapExpressionError) as error:
-            raise SettingsError(f"stream_maps: {error}") from None
-        except ValueError:
-            prefix = cls._env_var_prefix
-            raise SettingsError(
-                f"an environment variable {prefix}… is not of its setting's type",
-            ) from None
-        except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
-            raise unexpected(error) from None
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with this target's own options."""
-        command = super().get_singer_command()
-        command.params += [
-            click.Option(
-                ["--check"],
-                is_flag=True,
-                help="Check settings, address, key and role, and stop.",
-            ),
-            click.Option(
-                ["--dry-run"],
-                is_flag=True,
-                help="Read the input and show what would be sent; needs no key and no network.",
-            ),
-            click.Option(
-                ["--show-values"],
-                is_flag=True,
-                help="Let --dry-run show values and the first request, not types only.",
-            ),
-            click.Option(
-                ["--limit"],
-                type=click.IntRange(min=1),
-                help="Send only the first so many records, and print no state.",
-            ),
-        ]
-        return command
-
     def mappings(self) -> list[Mapping]:
         """Return the mapping of every stream that is loaded."""
         sinks = [route.sink for routes in self._routes.values() for route in routes]
@@ -428,29 +277,9 @@ class TargetSpotzee(Target):
         return cast("IO[str]", self._lines)
 
 
-def _open_input(file: IO[str] | None) -> IO[str]:
-    """Return the file to read, by default standard input, which a shell can close."""
-    if file is None and sys.stdin is None:
-        raise SettingsError("standard input is closed; pipe a tap into this target")
-    return file or sys.stdin
-
-
 def _descriptor(file: IO[str]) -> int | None:
     """Return a file's descriptor; ``None`` for one that lives in memory only."""
     try:
         return file.fileno()
     except OSError:
         return None
-
-
-def _refuse(config: dict[str, Any], error: SpotzeeError) -> int:
-    """Say why there is no run; return the exit code."""
-    TargetSpotzee.logger.error("%s", error)
-    path = config.get("summary_path")
-    refusal = summary.Summary(str(config.get("run_id"))).as_dict(
-        exit_code=error.exit_code,
-        seconds=0.0,
-        held_at=None,
-        why=str(error),
-    )
-    return summary.keep(refusal, Path(path) if isinstance(path, str) and path else None)

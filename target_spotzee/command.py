@@ -1,0 +1,218 @@
+"""The command: its options, what it says of settings that won't do, and its exit code."""
+
+from __future__ import annotations
+
+import abc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from singer_sdk import Target
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    StreamMapConfigError,
+)
+from singer_sdk.plugin_base import _ConfigInput
+
+from target_spotzee import summary
+from target_spotzee.exceptions import SettingsError, SpotzeeError
+from target_spotzee.mapping import Mapping
+from target_spotzee.rehearsal import Rehearsal
+from target_spotzee.run import Run, unexpected
+from target_spotzee.settings import read_settings
+
+logger = logging.getLogger("target-spotzee")
+
+
+class CommandTarget(Target):
+    """A target as a command; what it does with messages is its subclass's business."""
+
+    def __init__(
+        self,
+        *,
+        rehearsal: Rehearsal | None = None,
+        limit: int | None = None,
+        **options: Any,  # noqa: ANN401 - the SDK's own
+    ) -> None:
+        """Wire up a run.
+
+        Args:
+            rehearsal: Takes the batches in place of Spotzee.
+            limit: Read only so many records, and print no state.
+            **options: What the SDK's `Target` takes.
+
+        Raises:
+            ConfigValidationError: A setting breaks its schema.
+            SettingsError: A setting is wrong in a way that a schema can't say.
+        """
+        super().__init__(**options)
+        self.settings = read_settings(self.config, os.environ)
+        keep_state = rehearsal is None and limit is None
+        self.run = Run(self.settings, rehearsal, keep_state=keep_state)
+        self.left = limit
+
+    @abc.abstractmethod
+    def refuse_own_rejects(self, file: IO[str]) -> None:
+        """Refuse to read the very file that rejects are appended to."""
+
+    @abc.abstractmethod
+    def input_of(self, file: IO[str]) -> IO[str]:
+        """Return what the SDK iterates over."""
+
+    @abc.abstractmethod
+    def mappings(self) -> list[Mapping]:
+        """Return the mapping of every stream that is loaded."""
+
+    @classmethod
+    def cb_config(
+        cls,
+        ctx: click.Context,
+        param: click.Option,
+        value: tuple[str, ...],
+    ) -> _ConfigInput:
+        """Read configuration files; one that can't be read ends with exit code 2."""
+        for path in value:
+            try:
+                super().cb_config(ctx, param, (path,))
+                if path != "ENV" and Path(path).stat().st_mode & 0o044:
+                    logger.warning("--config: %s holds the key and can be read by others", path)
+            except OSError as error:
+                problem = error.strerror
+            except (ValueError, TypeError):
+                problem = "it is not a JSON object"
+            else:
+                continue
+            cls.logger.error("--config: %s can't be read: %s", path, problem)
+            ctx.exit(2)
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own does
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+        check: bool = False,
+        dry_run: bool = False,
+        show_values: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        """Run the target and exit with its code.
+
+        Args:
+            about: Print the settings and stop.
+            about_format: ``json`` or ``markdown``.
+            config: Settings from files, and whether to read the environment.
+            file_input: A file of messages instead of standard input.
+            check: Prove that a run could work and stop.
+            dry_run: Show what would be sent; needs no key and no network.
+            show_values: Let a dry run show values, not types only.
+            limit: Send only so many records, and print no state.
+        """
+        if about:
+            cls.print_about(about_format)
+            sys.exit(0)
+        given = config or _ConfigInput()
+        rehearsal = Rehearsal(show_values=show_values) if dry_run else None
+        if dry_run and not given.config.get("api_key"):
+            given.config["api_key"] = "sk_none_needed"
+        try:
+            target = cls._wired(given, rehearsal, limit)
+            if check:
+                sys.exit(target.run.check())
+            file = _open_input(file_input)
+            target.refuse_own_rejects(file)
+        except SpotzeeError as error:
+            sys.exit(_refuse(given.config, error))
+        code = target.run.follow(lambda: target.listen(target.input_of(file)))
+        if rehearsal is not None:
+            print(rehearsal.report(target.mappings()))
+        sys.exit(code)
+
+    @classmethod
+    def _wired(
+        cls,
+        given: _ConfigInput,
+        rehearsal: Rehearsal | None,
+        limit: int | None,
+    ) -> CommandTarget:
+        """Return a target, or what is wrong with its settings as one error.
+
+        Raises:
+            SpotzeeError: In one line, without a value.
+        """
+        try:
+            return cls(
+                rehearsal=rehearsal,
+                limit=limit,
+                config=given.config,
+                parse_env_config=given.parse_env,
+            )
+        except SpotzeeError:
+            raise
+        except ConfigValidationError as error:
+            raise SettingsError("; ".join(error.errors)) from None
+        except (StreamMapConfigError, MapExpressionError) as error:
+            raise SettingsError(f"stream_maps: {error}") from None
+        except ValueError:
+            prefix = cls._env_var_prefix
+            raise SettingsError(
+                f"an environment variable {prefix}… is not of its setting's type",
+            ) from None
+        except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
+            raise unexpected(error) from None
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command with this target's own options."""
+        command = super().get_singer_command()
+        command.params += [
+            click.Option(
+                ["--check"],
+                is_flag=True,
+                help="Check settings, address, key and role, and stop.",
+            ),
+            click.Option(
+                ["--dry-run"],
+                is_flag=True,
+                help="Read the input and show what would be sent; needs no key and no network.",
+            ),
+            click.Option(
+                ["--show-values"],
+                is_flag=True,
+                help="Let --dry-run show values and the first request, not types only.",
+            ),
+            click.Option(
+                ["--limit"],
+                type=click.IntRange(min=1),
+                help="Send only the first so many records, and print no state.",
+            ),
+        ]
+        return command
+
+
+def _open_input(file: IO[str] | None) -> IO[str]:
+    """Return the file to read, by default standard input, which a shell can close."""
+    if file is None and sys.stdin is None:
+        raise SettingsError("standard input is closed; pipe a tap into this target")
+    return file or sys.stdin
+
+
+def _refuse(config: dict[str, Any], error: SpotzeeError) -> int:
+    """Say why there is no run; return the exit code."""
+    logger.error("%s", error)
+    path = config.get("summary_path")
+    run_id = config.get("run_id")
+    refusal = summary.Summary(run_id if isinstance(run_id, str) else "").as_dict(
+        exit_code=error.exit_code,
+        seconds=0.0,
+        held_at=None,
+        why=str(error),
+    )
+    return summary.keep(refusal, Path(path) if isinstance(path, str) and path else None)
