@@ -1,17 +1,20 @@
 # make demo: a real tap loads 2,350 customers into a local Spotzee
 # make test: everything that CI checks
+# make bench: what a record costs, side by side with other ways (ten minutes; QUICK=1: two)
 
 PYTHON ?= python3
 
 BIN := .venv/bin
 READY := .venv/ready
 TAP_READY := .venv-tap/ready
+MELTANO_READY := .venv-meltano/ready .venv-tap-postgres/ready
+TAPS_READY := .venv-tap-rest-api/ready .venv-tap-sftp/ready .venv-tap-spreadsheets/ready
 UV := .venv-lock/bin/uv
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test lint pytest browser docs lock clean
+.PHONY: demo test lint pytest browser postgres faults docs bench lock clean
 
 demo: $(READY) $(TAP_READY)
 	@demo/run
@@ -25,32 +28,52 @@ lint: $(READY)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
 
-pytest: $(READY) browser
+pytest: $(READY) $(TAP_READY) $(MELTANO_READY) $(TAPS_READY) browser postgres
 	@$(BIN)/python -m pytest
 
 # The sandbox's page is tested in a real browser; without one that test is skipped.
 browser: $(READY)
-	@$(BIN)/python -c 'import sys; from tests.sandbox.browser import find; sys.exit(not find())' && exit; \
-	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; else as=none; fi; \
-	if [ $$as. = none. ] || ! command -v apt-get >/dev/null; then \
-		echo "browser: no chromium and chromedriver here, so the page is not tested"; exit; \
-	fi; \
-	echo "browser: installing chromium and chromium-driver"; \
-	export DEBIAN_FRONTEND=noninteractive; \
-	{ $$as apt-get update -qq && $$as apt-get install -qq -y chromium chromium-driver; } >/dev/null 2>&1 \
-		|| echo "browser: apt-get could not install them, so the page is not tested"
+	@$(BIN)/python -c 'import sys; from tests.sandbox.browser import find; sys.exit(not find())' \
+		|| { $(call from_system,chromium and chromedriver,chromium chromium-driver,the page); }
 
-docs: $(READY)
+# Meltano is tested with a PostgreSQL that the tests start; without one those are skipped.
+postgres: $(READY)
+	@$(BIN)/python -c 'import sys; from tests.meltano.postgres import find_binaries as find; sys.exit(not find())' \
+		|| { $(call from_system,PostgreSQL,postgresql,PostgreSQL with Meltano); }
+
+# Strikes runs under Meltano in every way and prints what became of them (about five minutes).
+faults: $(READY) $(MELTANO_READY) postgres
+	@$(BIN)/python -m tests.meltano.faults
+
+docs: $(READY) $(TAP_READY)
 	@$(BIN)/python -m tests.test_docs
+	@$(BIN)/python -m tests.meltano.definition
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 # Keeps the versions that are locked where it can; remove a lock file first to renew them all.
 lock: $(UV)
 	$(COMPILE) pyproject.toml --extra sandbox --group dev --output-file requirements.lock
 	$(COMPILE) demo/requirements.in --output-file demo/requirements.lock
+	for given in tests/meltano/*.in tests/taps/*.in; do \
+		$(COMPILE) $$given --output-file $${given%.in}.lock || exit; done
 
 clean:
-	rm -rf .venv .venv-tap .venv-lock .demo build dist
+	rm -rf .venv .venv-tap .venv-lock $(dir $(MELTANO_READY) $(TAPS_READY)) .demo build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# $(1) from the system's packages $(2), if that is allowed; else says that $(3) is not tested.
+define from_system
+	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; else as=none; fi; \
+	if [ $$as. = none. ] || ! command -v apt-get >/dev/null; then \
+		echo "$@: no $(1) here, so $(3) is not tested"; exit; \
+	fi; \
+	echo "$@: installing $(2)"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ $$as apt-get update -qq && $$as apt-get install -qq -y $(2); } >/dev/null 2>&1 \
+		|| echo "$@: apt-get could not install it, so $(3) is not tested"
+endef
 
 # A new virtual environment in folder $(1).
 define new_venv
@@ -65,8 +88,8 @@ endef
 
 # It and what lock file $(2) names, nothing else.
 define locked_venv
-	@echo "$(1): installing what $(2) names (about a minute the first time)"
 	$(call new_venv,$(1))
+	@echo "$(1): installing what $(2) names (about a minute the first time)"
 	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(2)
 endef
 
@@ -77,6 +100,14 @@ $(READY): requirements.lock pyproject.toml
 
 $(TAP_READY): demo/requirements.lock
 	$(call locked_venv,.venv-tap,demo/requirements.lock)
+	@touch $@
+
+$(MELTANO_READY): .venv-%/ready: tests/meltano/%.lock
+	$(call locked_venv,.venv-$*,$<)
+	@touch $@
+
+$(TAPS_READY): .venv-%/ready: tests/taps/%.lock
+	$(call locked_venv,.venv-$*,$<)
 	@touch $@
 
 $(UV):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -70,3 +71,17 @@ def leaves(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [leaf for inner in value for leaf in leaves(inner)]
     return [value]
+
+
+def spotzee_after(users: Iterable[User]) -> dict[str, dict[str, Any]]:
+    """What contract.md says Spotzee makes of users, one after the other, as each id would see it.
+
+    Ids that may be one are one here, so that order shows where it matters.
+    """
+    held: dict[str, dict[str, Any]] = {}
+    for user in users:
+        for identity in user.identities:
+            now = held.setdefault(identity, {"data": {}})
+            now.update({name: value for name, value in user.payload.items() if name != "data"})
+            now["data"] = {**now["data"], **user.payload.get("data", {})}
+    return held
