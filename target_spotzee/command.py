@@ -118,6 +118,8 @@ class CommandTarget(Target):
         if about:
             cls.print_about(about_format)
             sys.exit(0)
+        # It says of every variable that it was read.
+        logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)
         given = config or _ConfigInput()
         rehearsal = Rehearsal(show_values=show_values) if dry_run else None
         if dry_run and not given.config.get("api_key"):

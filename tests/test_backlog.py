@@ -144,7 +144,7 @@ class TestTaking:
     def test_one_that_was_held_waits_from_when_it_could_leave(self) -> None:
         backlog = filled(Backlog("run", 1, wait_seconds=60.0), [user_of("a", n=1)])
         (first,) = taken(backlog)
-        backlog._max_users = 2
+        backlog.max_users = 2
         filled(backlog, [user_of("a", n=2)], now=10.0)
         assert backlog.due_at == math.inf
         assert backlog.take(1e9) is None
@@ -171,6 +171,15 @@ class TestTaking:
         filled(backlog, [user_of("a", x="y" * 40), user_of("b", x="y" * 40)])
         assert backlog.full
         assert [len(batch.items) for batch in taken(backlog)] == [1]
+
+    def test_a_batch_is_full_once_a_body_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backlogs, "MAX_BODY_BYTES", 100)
+        backlog = Backlog("run", 5, max_records=500)
+        filled(backlog, [user_of("a", x="y" * 40)])
+        assert backlog.take(0.0) is None
+        filled(backlog, [user_of("b", x="y"), user_of("b", x="y" * 40)])
+        assert not backlog.full
+        assert [numbers(batch.items) for batch in taken(backlog)] == [[1]]
 
     def test_whoever_waits_for_nobody_passes_those_who_must(self) -> None:
         backlog = filled(Backlog("run", 2), map(user_of, "ab"))
@@ -257,7 +266,7 @@ class TestLimits:
             while batches := taken(backlog):
                 for batch in batches:
                     settle(backlog, batch)
-        assert (len(backlog), backlog._bytes) == (0, 0)
+        assert (len(backlog), backlog._bytes, backlog._ready_bytes) == (0, 0, 0)
         assert not backlog._queues
         assert not backlog._ahead
         assert not backlog._ready

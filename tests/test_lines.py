@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from target_spotzee.exceptions import InterruptedRunError
+import target_spotzee.lines
+from target_spotzee.exceptions import InterruptedRunError, RunError
 from target_spotzee.lines import Lines
 from target_spotzee.wakeup import Wakeup
 
@@ -96,6 +97,34 @@ class TestLines:
             assert next(lines) == b"two"
             os.close(writer)
             assert next(lines, None) is None
+
+
+class TestEndless:
+    @pytest.mark.parametrize("before", [b"", b"one\n", b"\n\n" + b"x" * 2 * 2**20 + b"\n"])
+    def test_a_line_without_an_end_ends_the_run(
+        self, before: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(target_spotzee.lines, "MAX_LINE_BYTES", 2 * 2**20)
+        path = tmp_path / "input"
+        path.write_bytes(before + b"QXZJ" * 2**20)
+        seen: list[bytes] = []
+        with wakeup() as woken, path.open("rb") as file, pytest.raises(RunError) as caught:
+            seen.extend(Lines(file.fileno(), woken, lambda: 0.0))
+        number = before.count(b"\n") + 1
+        assert str(caught.value).startswith(
+            f"line {number} of the input is longer than 2 MiB; the tap is broken"
+        )
+        assert "QXZJ" not in str(caught.value)
+
+    def test_one_that_is_just_not_too_long_is_given(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(target_spotzee.lines, "MAX_LINE_BYTES", 2**20)
+        lines = [b"x" * 2**20, b"y" * (2**20 - 1), b"z" * 2**20]
+        path = tmp_path / "input"
+        path.write_bytes(b"\n".join(lines))
+        with wakeup() as woken, path.open("rb") as file:
+            assert list(Lines(file.fileno(), woken, lambda: 0.0)) == lines
 
 
 class TestPlaces:

@@ -30,6 +30,41 @@ def payload(record: Record, /, *, mapping: Any = None, **policies: Any) -> dict[
     return compiled(" ".join(record), mapping=mapping or {}, **policies).user(record).payload
 
 
+columns = st.sampled_from(
+    [
+        "city",
+        "plan",
+        "email",
+        "locale",
+        "ssn_a",
+        "a.b",
+        "a",
+        "password",
+        "_sdc_x",
+        "_sdc_deleted_at",
+    ]
+)
+records = st.builds(
+    lambda key, rest: {"id": key, **rest},
+    st.integers(1, 9),
+    st.dictionaries(columns, strategies.json_values, max_size=6),
+)
+entries = st.fixed_dictionaries(
+    {"exclude": st.just(["ssn*", "password"])},
+    optional={
+        "mapping": st.dictionaries(
+            st.sampled_from(["email", "data.city", "data.a.b.c", "data.a.d", "data.q"]),
+            st.sampled_from(["city", "a.b", "a.x", "plan", "id"]),
+            max_size=3,
+        ),
+        "unmapped": st.sampled_from(["data", "ignore"]),
+        "null_values": st.sampled_from(["send", "omit"]),
+        "invalid_fields": st.sampled_from(["drop", "null"]),
+    },
+)
+KNOWN = "id city plan email a ssn_a _sdc_x"
+
+
 class TestIdentity:
     @pytest.mark.parametrize(
         ("columns", "keys", "mapping", "expected"),
@@ -251,6 +286,38 @@ class TestSources:
         assert user.payload["data"]["x"] == "pro"
 
 
+class TestTable:
+    def test_tells_where_each_column_goes(self) -> None:
+        mapping = {"email": "mail", "data.plan": "sub.plan", "data.a.b": "x.y", "phone": ""}
+        table = compiled(
+            "id mail sub x.y plan city ssn _sdc_z", mapping=mapping, exclude=["ssn"]
+        ).table()
+        assert table == [
+            ("id", ("external_id",)),
+            ("mail", ("email",)),
+            ("sub.plan", ("data", "plan")),
+            ("x.y", ("data", "a", "b")),
+            ("sub", ("data", "sub")),
+            ("city", ("data", "city")),
+            ("ssn", ()),
+            ("_sdc_z", ()),
+        ]
+
+    def test_tells_of_columns_that_are_not_wanted(self) -> None:
+        table = compiled("id email city", unmapped="ignore").table()
+        assert table == [("id", ("external_id",)), ("email", ("email",)), ("city", ())]
+
+    @given(records, entries)
+    def test_agrees_with_what_is_sent(self, record: Record, entry: dict[str, Any]) -> None:
+        mapping = compiled(KNOWN, **entry)
+        sent = mapping.user(record).payload
+        told = {path[:2] for _, path in mapping.table() if path}
+        new = {("data", column) for column in record if column not in KNOWN.split()}
+        attributes = {("data", name) for name in sent.get("data", {})}
+        assert attributes <= told | new
+        assert {(name,) for name in sent if name != "data"} <= told
+
+
 class TestData:
     def test_other_columns_go_under_their_own_names(self) -> None:
         record = {"id": 1, "city": "Perth", "_sdc_batched_at": "now", "born": "2001-02-03"}
@@ -349,41 +416,6 @@ class TestFirstClassFields:
             "timezone": "Australia/Perth",
             "locale": "en-AU",
         }
-
-
-columns = st.sampled_from(
-    [
-        "city",
-        "plan",
-        "email",
-        "locale",
-        "ssn_a",
-        "a.b",
-        "a",
-        "password",
-        "_sdc_x",
-        "_sdc_deleted_at",
-    ]
-)
-records = st.builds(
-    lambda key, rest: {"id": key, **rest},
-    st.integers(1, 9),
-    st.dictionaries(columns, strategies.json_values, max_size=6),
-)
-entries = st.fixed_dictionaries(
-    {"exclude": st.just(["ssn*", "password"])},
-    optional={
-        "mapping": st.dictionaries(
-            st.sampled_from(["email", "data.city", "data.a.b.c", "data.a.d", "data.q"]),
-            st.sampled_from(["city", "a.b", "a.x", "plan", "id"]),
-            max_size=3,
-        ),
-        "unmapped": st.sampled_from(["data", "ignore"]),
-        "null_values": st.sampled_from(["send", "omit"]),
-        "invalid_fields": st.sampled_from(["drop", "null"]),
-    },
-)
-KNOWN = "id city plan email a ssn_a _sdc_x"
 
 
 class TestAnyRecord:

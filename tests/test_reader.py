@@ -132,6 +132,11 @@ class TestBrokenLines:
         with pytest.raises(RunError, match=r"^line 1 of the input has no type; the tap is broken"):
             listen(line)
 
+    @pytest.mark.parametrize("stream", ["null", "5", '["QXZJ"]', '{"QXZJ":1}'])
+    def test_of_no_stream_are_told_as_such(self, stream: str) -> None:
+        with pytest.raises(RunError, match=r"^line 1 of the input has a stream that is no text; "):
+            listen(f'{{"type":"RECORD","stream":{stream}}}')
+
     def test_without_what_their_type_needs_are_told_by_its_name(self) -> None:
         reader = MessageReader()
         reader.assert_line_requires({"type": "x", "a": None}, {"type", "a"})

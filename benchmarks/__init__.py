@@ -1,0 +1,1 @@
+"""What this target costs beside the canonical one and a bare loop: `make bench`."""

@@ -1,0 +1,183 @@
+"""Whole runs in this process, over input that Hypothesis makes up."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from singer_sdk.exceptions import ConfigValidationError
+
+from target_spotzee.exceptions import SettingsError
+from target_spotzee.sandbox import Sandbox
+from target_spotzee.target import TargetSpotzee
+from tests import strategies
+from tests.process import assert_adds_up
+
+names = st.sampled_from(
+    ["id", "external_id", "anonymous_id", "email", "phone", "timezone", "locale", "data", "x", ""],
+)
+columns = names | strategies.texts
+values = strategies.json_values | st.sampled_from(
+    ["a@b.example", "Ada <a@b.example>", "+61 400 123 456", "en_au", "Mars/Base", " ", "1", 1.5],
+)
+records = st.dictionaries(columns, values, max_size=6)
+streams = st.sampled_from(["customers", "crm.contacts", "*", ""])
+
+schemas = st.builds(
+    lambda stream, properties, keys: {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {"type": "object", "properties": properties},
+        "key_properties": keys,
+    },
+    streams,
+    st.dictionaries(columns, st.sampled_from([{}, {"type": ["null", "string"]}]), max_size=6),
+    st.lists(names, max_size=2),
+)
+right_messages = (
+    st.builds(lambda s, r: {"type": "RECORD", "stream": s, "record": r}, streams, records)
+    | schemas
+    | st.builds(lambda value: {"type": "STATE", "value": value}, strategies.json_values)
+    | st.builds(lambda s: {"type": "ACTIVATE_VERSION", "stream": s, "version": 1}, streams)
+)
+kinds = st.sampled_from(["RECORD", "SCHEMA", "STATE", "BATCH", "ACTIVATE_VERSION", "record", None])
+wrong_messages = st.builds(
+    lambda kind, rest: {"type": kind, **rest},
+    kinds | strategies.json_values,
+    st.dictionaries(
+        st.sampled_from(["stream", "schema", "record", "value", "key_properties", "manifest"]),
+        strategies.json_values | records,
+        max_size=4,
+    ),
+)
+
+SECRET = "sk_canary_of_the_key"
+
+
+class Played:
+    """Runs targets in this process and tells how they ended."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._sandbox = sandbox
+        self._folder = folder
+        self._capsys = capsys
+
+    def run(self, lines: list[str], **config: Any) -> tuple[int, str, str, dict[str, Any]]:
+        """Return the exit code, stdout, stderr and the summary."""
+        summary_path = self._folder / "summary.json"
+        given = {
+            "api_key": SECRET,
+            "api_url": self._sandbox.api_url,
+            "rejects_path": str(self._folder / "rejects.singer"),
+            "summary_path": str(summary_path),
+            "max_retry_seconds": 0,
+            **config,
+        }
+        target = TargetSpotzee(config=given)
+        file = io.StringIO("".join(lines))
+        code = target.run.follow(lambda: target.listen(file))
+        out, err = self._capsys.readouterr()
+        return code, out, err, json.loads(summary_path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    with Sandbox(keys={SECRET: "editor"}, keep_requests=10) as sandbox:
+        yield Played(sandbox, tmp_path, capsys)
+
+
+FEW = settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def as_json(value: Any) -> str:
+    """Return JSON that keeps every digit."""
+    return _encode(value).decode()
+
+
+def check(played: Played, messages: list[dict[str, Any]], **config: Any) -> None:
+    """Check what holds whatever the tap sends."""
+    lines = [as_json(message) + "\n" for message in messages]
+    code, out, err, summary = played.run(lines, **config)
+    assert code in (0, 1, 2, 3)
+    assert "this is a bug" not in str(summary["state"]["why"]), summary
+    assert SECRET not in out + err
+    assert summary["exit_code"] == code
+    assert_adds_up(summary)
+    states = {as_json(message.get("value")) for message in messages}
+    assert set(out.split("\n")) <= {"", *states}
+
+
+@FEW
+@given(
+    messages=st.lists(right_messages, max_size=12),
+    null_values=st.sampled_from(["send", "omit"]),
+    invalid_fields=st.sampled_from(["drop", "null", "reject"]),
+    delivery=st.sampled_from(["sync", "async"]),
+)
+def test_messages_that_are_right_one_by_one(
+    played: Played,
+    messages: list[dict[str, Any]],
+    **config: Any,
+) -> None:
+    first = {
+        "type": "SCHEMA",
+        "stream": "customers",
+        "schema": {"properties": {"id": {}}},
+        "key_properties": ["id"],
+    }
+    check(played, [first, *messages], **config)
+
+
+@FEW
+@given(
+    messages=st.lists(right_messages | wrong_messages, max_size=12),
+    validate_records=st.booleans(),
+    reject_mode=st.sampled_from(["fail", "fail_fast", "skip"]),
+)
+def test_messages_of_any_shape(
+    played: Played,
+    messages: list[dict[str, Any]],
+    **config: Any,
+) -> None:
+    check(played, messages, **config)
+
+
+entries = st.dictionaries(
+    st.sampled_from(["customers", "crm.contacts", "crm", "*", "c*"]),
+    st.dictionaries(
+        st.sampled_from(
+            ["mapping", "unmapped", "exclude", "null_values", "data.x", "phone_region"]
+        ),
+        strategies.json_values
+        | st.dictionaries(names | st.just("data.plan"), columns | st.just({"x": "y"}), max_size=4)
+        | st.lists(columns, max_size=3)
+        | st.sampled_from(["data", "ignore", "send", "AU"]),
+        max_size=4,
+    )
+    | strategies.json_values,
+    max_size=3,
+)
+
+
+@FEW
+@given(entries=entries, messages=st.lists(right_messages, max_size=6))
+def test_streams_settings_of_any_shape(
+    played: Played,
+    entries: dict[str, Any],
+    messages: list[dict[str, Any]],
+) -> None:
+    with suppress(SettingsError, ConfigValidationError):
+        check(played, messages, streams=entries)

@@ -1,0 +1,196 @@
+"""Broken and hostile input: a clear line, the promised exit code, bounded memory; never a hang."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from target_spotzee.sandbox import Sandbox
+from tests import singer
+from tests.process import COMMAND, Result, Target
+
+CANARY = "canary@private.example"
+MEGABYTE = 1_000_000
+
+MANY_BYTES = 200 * MEGABYTE
+PEAK_BYTES = 350 * MEGABYTE
+"""A process of this target needs some 50 MB before its first line."""
+
+
+def record(text: str) -> str:
+    """Return a RECORD of which one column is written out as JSON, right or wrong."""
+    return f'{{"type":"RECORD","stream":"customers","record":{{"id":1,"odd":{text}}}}}\n'
+
+
+def run(target: Target, *lines: str | bytes, **settings: Any) -> Result:
+    encoded = (line.encode() if isinstance(line, str) else line for line in lines)
+    return target.run(b"".join([singer.schema().encode(), *encoded]), **settings)
+
+
+def assert_told(result: Result, exit_code: int, *words: str) -> None:
+    """Check that a run ended with one clear line."""
+    assert result.exit_code == exit_code, result.stderr
+    (error,) = [line for line in result.stderr.splitlines() if "| ERROR" in line]
+    for word in words:
+        assert word in error
+    assert "bug" not in error
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(record('"cut').encode()[:-4], id="cut inside a string"),
+        pytest.param(record("NaN").encode(), id="NaN"),
+        pytest.param(record("Infinity").encode(), id="Infinity"),
+        pytest.param(record("-Infinity").encode(), id="-Infinity"),
+        pytest.param(record("01").encode(), id="leading zero"),
+        pytest.param(record("1e99999999999999999999").encode(), id="exponent beyond decimals"),
+        pytest.param(record('"\\ud800"').encode(), id="lone surrogate, escaped"),
+        pytest.param(record('"\ud800"').encode(errors="surrogatepass"), id="lone surrogate"),
+        pytest.param(record('"\xff"').encode("latin-1"), id="Latin-1"),
+        pytest.param(record("1").encode("utf-16"), id="UTF-16"),
+        pytest.param(b"\xef\xbb\xbf" + record("1").encode(), id="byte order mark"),
+        pytest.param(record('"a\0b"').encode(), id="NUL in a string"),
+        pytest.param(b"\0" * 4096 + b"\n", id="NULs"),
+        pytest.param(record("[" * 10_000 + "]" * 10_000).encode(), id="10,000 deep"),
+        pytest.param(b"[" * MEGABYTE + b"\n", id="a million brackets"),
+        pytest.param(b'"a string"\n', id="no object"),
+        pytest.param(b"Fetched 10 rows of canary@private.example\n", id="a log line"),
+        pytest.param(b'{"type":"RECORD","stream":["customers"],"record":{}}\n', id="stream a list"),
+        pytest.param(b'{"type":"SCHEMA","stream":{},"schema":{}}\n', id="stream an object"),
+    ],
+)
+def test_a_line_that_is_no_message_ends_the_run_and_is_never_shown(
+    target: Target,
+    sandbox: Sandbox,
+    line: bytes,
+) -> None:
+    before = singer.record(id=2) + singer.state({"read": 2})
+    result = run(target, before, line, singer.record(id=3), singer.state({"read": 3}))
+    assert_told(result, 1)
+    assert result.states in ([{"read": 2}], [])
+    assert CANARY not in result.stderr
+    assert set(sandbox.users) <= {"2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"\\u0000"', "\0"),
+        ('"\\ud83d\\ude00"', "😀"),
+        ('"\\u2028\\r\\n\\t"', "\u2028\r\n\t"),
+        ("[" * 200 + "]" * 200, json.loads("[" * 200 + "]" * 200)),
+        ('{"":{"":null}}', {"": {"": None}}),
+        ("-0.0", 0.0),
+        ('{"a":1,"a":2}', {"a": 2}),
+    ],
+    ids=["NUL", "surrogate pair", "line ends", "200 deep", "empty names", "-0", "doubled name"],
+)
+def test_what_is_odd_but_right_arrives(
+    target: Target,
+    sandbox: Sandbox,
+    text: str,
+    value: object,
+) -> None:
+    result = run(target, record(text))
+    assert result.exit_code == 0, result.stderr
+    assert sandbox.users["1"]["data"] == {"odd": value}
+
+
+def test_of_a_doubled_column_the_last_counts(target: Target, sandbox: Sandbox) -> None:
+    run(target, '{"type":"RECORD","stream":"customers","record":{"id":1,"id":2,"a":1,"a":3}}\n')
+    assert {id_: user["data"] for id_, user in sandbox.users.items()} == {"2": {"a": 3}}
+
+
+@pytest.mark.parametrize(
+    "external_id",
+    ["a,b", "a/b/../c", "a\nb", "a\r\nX-Evil: 1", "%2e%2e", "😀", "x" * 10_000, "  spaced  ", '"'],
+    ids=lambda text: repr(text[:12]),
+)
+def test_an_id_may_hold_anything(target: Target, sandbox: Sandbox, external_id: str) -> None:
+    result = run(target, singer.record(id=external_id), singer.state({"read": 1}))
+    assert result.exit_code == 0, result.stderr
+    assert list(sandbox.users) == [external_id]
+    assert result.states == [{"read": 1}]
+
+
+def test_a_record_too_large_for_a_request_is_rejected_alone(
+    target: Target,
+    sandbox: Sandbox,
+) -> None:
+    large = singer.record(id=1, text="x" * (2 * MEGABYTE))
+    fits = singer.record(id=2, text="x" * (MEGABYTE - 100))
+    result = run(target, large, fits, singer.record(id=3), singer.state({"read": 3}))
+    assert result.exit_code == 3
+    assert list(result.summary["rejects"]) == ["record_too_large"]
+    assert sorted(sandbox.users) == ["2", "3"]
+    assert result.states == [{"read": 3}]
+
+
+def test_a_million_columns_are_rejected_alone(target: Target, sandbox: Sandbox) -> None:
+    columns = {f"column_{number}": None for number in range(MEGABYTE)}
+    result = run(target, singer.record(id=1, **columns), singer.record(id=2))
+    assert result.exit_code == 3
+    assert list(sandbox.users) == ["2"]
+
+
+def endless(first: bytes) -> Iterator[bytes]:
+    """Yield a line of `MANY_BYTES` that has no end."""
+    yield first
+    for _ in range(MANY_BYTES // MEGABYTE):
+        yield b"x" * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b'{"type":"RECORD","stream":"customers","record":{"id":1,"text":"'],
+    ids=["of nothing", "of a record"],
+)
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
+    target: Target,
+    first: bytes,
+) -> None:
+    # The limit is the proof: a process that wants more than that gets a MemoryError.
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_DATA, ({PEAK_BYTES}, {PEAK_BYTES})); "
+    command = [sys.executable, "-c", limit + COMMAND[2], "--config", str(target.configure())]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # once it has read enough
+        process.stdin.write(singer.schema().encode())
+        for piece in endless(first):
+            process.stdin.write(piece)
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    process.stdin = None
+    out, err = process.communicate()
+    result = target.result(process, out, err)
+    assert_told(result, 1, "line 2")
+    assert "xxxx" not in result.stderr
+
+
+def test_schemas_without_number_do_not_add_up(target: Target, tmp_path: Path) -> None:
+    """A tap that sends a new SCHEMA before every record must not cost memory for each."""
+    path = tmp_path / "input.singer"
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(5000):
+            file.write(singer.schema(properties=["id", f"column_{number}"]))
+            file.write(singer.record(id=number % 10))
+    with path.open("rb") as stdin:
+        process = target.start(stdin=stdin)
+        out, err = process.communicate()
+    result = target.result(process, out, err)
+    assert result.exit_code == 0
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 4 * PEAK_BYTES
