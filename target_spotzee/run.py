@@ -42,8 +42,8 @@ from target_spotzee.settlement import Settlement
 from target_spotzee.summary import Summary
 from target_spotzee.wakeup import Wakeup
 
-STOP_GRACE_SECONDS = 10.0
-"""How long requests under way may take to end after a signal or a fault of the run."""
+STOP_GRACE_SECONDS = 9.0
+"""How long requests under way may take to end, so that the process is gone within ten."""
 
 _BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
 
