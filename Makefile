@@ -14,7 +14,7 @@ UV := .venv-lock/bin/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test lint pytest browser postgres faults docs bench lock clean
+.PHONY: demo test lint pytest browser postgres faults docs bench lock clean chaos soak
 
 demo: $(READY) $(TAP_READY)
 	@demo/run
@@ -51,6 +51,14 @@ docs: $(READY) $(TAP_READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+# Hundreds of seeded runs in which everything fails: one table, all zeros. RUNS=50 for fewer.
+chaos: $(READY)
+	@$(BIN)/python -m tests.chaos $(if $(RUNS),--runs $(RUNS))
+
+# One process for ten minutes, or MINUTES=60: memory, files and threads stay flat.
+soak: $(READY)
+	@$(BIN)/python -m tests.chaos.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 # Keeps the versions that are locked where it can; remove a lock file first to renew them all.
 lock: $(UV)

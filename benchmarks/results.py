@@ -156,7 +156,7 @@ def markdown(results: Results, seconds: float) -> str:
     ]
     sizes = [results.floor, results.wide, results.wide_floor, results.long, results.at_limit]
     blocks = [
-        _machine(seconds),
+        _machine(seconds, results.floor),
         "### Promised and measured",
         _table(
             ("figure", "bar", "stretch", "measured", ""),
@@ -219,11 +219,19 @@ def markdown(results: Results, seconds: float) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _machine(seconds: float) -> str:
-    return (
+def _machine(seconds: float, floor: Run) -> str:
+    """Say on what this was measured, and whether other work was in the way."""
+    text = (
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python"
         f" {platform.python_version()}; the whole bench took {seconds / 60:.0f} minutes."
     )
+    if floor.core < BUSY_CORE:
+        text += (
+            f" **The machine was busy with other work**: the bare loop, which waits for nothing,"
+            f" got {floor.core:.0%} of a core. CPU is right all the same; seconds, and what is"
+            " reckoned from them, are not."
+        )
+    return text
 
 
 def _further(results: Results) -> str:

@@ -274,6 +274,8 @@ class Client:
         """Wait before the next attempt, unless the budget does not allow one."""
         if again.limited:
             return  # the gate makes everybody wait
+        if trace.spent_seconds > self._endpoint.max_retry_seconds:
+            raise self._gave_up(again, trace)
         if again.retry_after_seconds is not None:
             seconds = again.retry_after_seconds + 0.5 * self._random()
             self._tell(again, trace, seconds)
@@ -282,13 +284,17 @@ class Client:
         else:
             seconds = backoff_seconds(trace.attempts, self._random)
             if trace.spent_seconds + seconds > self._endpoint.max_retry_seconds:
-                raise RunError(
-                    f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.1f} s:"
-                    f" {again.reason}; start again to go on from the last state",
-                    trace.request_id,
-                )
+                raise self._gave_up(again, trace)
             self._tell(again, trace, seconds)
             self._rest(seconds, trace)
+
+    @staticmethod
+    def _gave_up(again: Again, trace: Trace) -> RunError:
+        return RunError(
+            f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.1f} s:"
+            f" {again.reason}; start again to go on from the last state",
+            trace.request_id,
+        )
 
     def _tell(self, again: Again, trace: Trace, seconds: float) -> None:
         """Say why a request goes again, once for all that fare the same at the same time."""
@@ -349,8 +355,8 @@ def _transport_fault(error: Exception) -> _TransportFault:
             raise RunError("the server does not speak TLS at this address; check api_url")
         if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
             raise RunError("the host in api_url does not exist; check api_url and DNS")
-        if isinstance(cause, urllib3.exceptions.LocationValueError):
-            raise RunError("api_url can't be requested; check it")
+        if isinstance(cause, (FileNotFoundError, PermissionError)):
+            raise RunError("the certificates can't be read; check REQUESTS_CA_BUNDLE")
     for kinds, reason, may_be_applied in (
         (ConnectionRefusedError, "connection refused", False),
         (socket.gaierror, "host name not resolved", False),

@@ -19,10 +19,10 @@ from singer_sdk.exceptions import (
 from singer_sdk.plugin_base import _ConfigInput
 
 from target_spotzee import summary
-from target_spotzee.exceptions import SettingsError, SpotzeeError
+from target_spotzee.exceptions import SettingsError, SpotzeeError, unexpected
 from target_spotzee.mapping import Mapping
 from target_spotzee.rehearsal import Rehearsal
-from target_spotzee.run import Run, unexpected
+from target_spotzee.run import Run
 from target_spotzee.settings import read_settings
 
 logger = logging.getLogger("target-spotzee")
@@ -54,6 +54,7 @@ class CommandTarget(Target):
         keep_state = rehearsal is None and limit is None
         self.run = Run(self.settings, rehearsal, keep_state=keep_state)
         self.left = limit
+        self.rehearsing = rehearsal is not None
 
     @abc.abstractmethod
     def refuse_own_rejects(self, file: IO[str]) -> None:
@@ -77,11 +78,11 @@ class CommandTarget(Target):
         """Read configuration files; one that can't be read ends with exit code 2."""
         for path in value:
             try:
-                super().cb_config(ctx, param, (path,))
-                if path != "ENV" and Path(path).stat().st_mode & 0o044:
+                read = super().cb_config(ctx, param, (path,))
+                if read.config.get("api_key") and Path(path).stat().st_mode & 0o044:
                     logger.warning("--config: %s holds the key and can be read by others", path)
             except OSError as error:
-                problem = error.strerror
+                problem = error.strerror or "no such file"
             except (ValueError, TypeError):
                 problem = "it is not a JSON object"
             else:

@@ -11,7 +11,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from queue import SimpleQueue
@@ -20,7 +20,7 @@ from typing import Protocol
 from target_spotzee.answers import Delivered, ItemError, Refused
 from target_spotzee.backlog import Backlog
 from target_spotzee.batch import Batch, Item
-from target_spotzee.exceptions import RunError, SpotzeeError
+from target_spotzee.exceptions import RunError, SpotzeeError, unexpected
 from target_spotzee.gate import Gate, StoppedError
 from target_spotzee.pacing import Clock
 from target_spotzee.rejects import Reason
@@ -173,16 +173,19 @@ class Dispatcher:
 
     def _work(self) -> None:
         """Send one batch after the other. Runs on a worker's thread."""
-        with closing(self._connect()) as sender:
-            while (job := self._jobs.get()) is not None:
-                batch, trace = job
-                outcome: Outcome
-                try:
-                    outcome = sender.send(batch, trace)
-                except BaseException as error:  # noqa: BLE001 - the main thread decides
-                    outcome = error
-                self._done.put((batch, outcome))
-                self._wakeup.wake()
+        sender: Sender | None = None
+        while (job := self._jobs.get()) is not None:
+            batch, trace = job
+            outcome: Outcome
+            try:
+                sender = sender or self._connect()
+                outcome = sender.send(batch, trace)
+            except BaseException as error:  # noqa: BLE001 - the main thread decides
+                outcome = error
+            self._done.put((batch, outcome))
+            self._wakeup.wake()
+        if sender is not None:
+            sender.close()
 
     def _finish(self, batch: Batch, trace: Trace, outcome: Outcome) -> None:
         if isinstance(outcome, Delivered):
@@ -196,7 +199,7 @@ class Dispatcher:
         """Let nothing more start; the first failure is the one to tell."""
         self._gate.close()
         if not isinstance(error, SpotzeeError):
-            raise error
+            error = unexpected(error)
         self._failure = self._failure or error
 
     def _delivered(self, batch: Batch, delivered: Delivered, trace: Trace) -> None:
@@ -247,7 +250,7 @@ class Dispatcher:
                 trace.request_id,
                 batch.attempts + trace.attempts,
             ),
-            item.user.identities,
+            item.user.ids,
         )
         self._let_go(batch, item, trace)
 

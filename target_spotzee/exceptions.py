@@ -17,6 +17,9 @@ budget is spent and then raises `RunError`. No message ever holds a value from a
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class SpotzeeError(Exception):
     """Root of this package's errors; its text is one line for a person to act on."""
@@ -89,3 +92,12 @@ class LimitReachedError(SpotzeeError):
     """As many records were read as ``--limit`` allows."""
 
     exit_code = 0
+
+
+def unexpected(error: BaseException) -> RunError:
+    """Return a bug as one line: its kind and place, not its text, which may hold a value."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return RunError(
+        f"unexpected {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}; this is"
+        " a bug, please report this line",
+    )

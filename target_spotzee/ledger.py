@@ -49,14 +49,14 @@ class Ticket:
         origin: Where it comes from.
         line: The tap's RECORD message as it was read.
         stretch: Its place in the ledger.
-        mark: Marks the reject that it was read from as done; ``None`` for any other record.
+        on_safe: Called once the record was delivered, or is safe in the rejects file.
     """
 
     number: int
     origin: Origin
     line: str | bytes
     stretch: Stretch = field(repr=False)
-    mark: Callable[[], None] | None = None
+    on_safe: Callable[[], None] | None = None
 
 
 class Ledger:

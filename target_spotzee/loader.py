@@ -7,13 +7,13 @@ may while the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from target_spotzee.backlog import Backlog
 from target_spotzee.batch import MAX_BODY_BYTES, encode
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.ledger import Ticket
-from target_spotzee.mapping import User
+from target_spotzee.mapping import Ids, User
 from target_spotzee.pacing import Clock
 from target_spotzee.rejects import Reason
 from target_spotzee.settlement import Settlement
@@ -66,7 +66,7 @@ class Loader:
             self.reject(
                 ticket,
                 Reason("record_too_large", f"{len(body):,} bytes; {MAX_BODY_BYTES:,} fit"),
-                user.identities,
+                user.ids,
             )
             return
         if user.invalid:
@@ -79,13 +79,13 @@ class Loader:
             if self._backlog.full:
                 self._wait_while(lambda: self._backlog.full)
 
-    def reject(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+    def reject(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
         """Reject a record that was not sent; see `Settlement.rejected`.
 
         Raises:
             RejectLimitError: It was one too many.
         """
-        self.settlement.rejected(ticket, reason, identities)
+        self.settlement.rejected(ticket, reason, ids)
         if self.settlement.exceeded is not None:
             self.settlement.publish()
             raise self.settlement.exceeded
@@ -126,8 +126,10 @@ class Loader:
         Raises:
             RunError: Rejects or states can't be written.
         """
-        self._dispatcher.stop(grace_seconds)
-        self.settlement.publish()
+        try:
+            self._dispatcher.stop(grace_seconds)
+        finally:
+            self.settlement.publish()
 
     def close(self) -> None:
         """Let the workers go."""

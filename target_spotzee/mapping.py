@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from target_spotzee import fields
@@ -19,6 +20,8 @@ from target_spotzee.entries import Entry
 from target_spotzee.exceptions import MappingError, RecordError
 
 Record = dict[str, Any]
+Ids = tuple[str | None, str | None]
+"""An ``external_id`` and an ``anonymous_id``."""
 
 IDS = ("external_id", "anonymous_id")
 FIELDS = ("email", "phone", "timezone", "locale")
@@ -41,7 +44,7 @@ class User:
 
     payload: dict[str, Any]
     invalid: tuple[str, ...] = ()
-    ids: tuple[str | None, str | None] = field(init=False)
+    ids: Ids = field(init=False)
     identities: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,13 +126,17 @@ class Mapping:
 
     def warnings(self) -> list[str]:
         """Return what a person should know about this mapping though it can be run."""
+        found = [
+            f"stream {self.stream!r}: exclude {pattern!r} fits no column"
+            for pattern in self._entry.exclude
+            if not any(fnmatchcase(column, pattern) for column in self._columns)
+        ]
         if "email" in self._external_id_source.lower().replace("-", ""):
-            warning = (
+            found.append(
                 f"stream {self.stream!r}: external_id comes from a column that looks like an e-mail"
-                " address; a user who changes address becomes another user"
+                " address; a user who changes address becomes another user",
             )
-            return [warning]
-        return []
+        return found
 
     def table(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return where each column goes: its name, or a path into it, and the path in the user.
@@ -180,12 +187,12 @@ class Mapping:
             payload["data"] = data
         return User(payload, tuple(invalid))
 
-    def identities(self, record: Record) -> tuple[str, ...]:
-        """Return the identities of a record that may be no user; none if it has none."""
+    def ids(self, record: Record) -> Ids | None:
+        """Return the ids of a record that may be no user, if it has any."""
         try:
-            return User(self._identity(record)).identities
+            return User(self._identity(record)).ids
         except RecordError:
-            return ()
+            return None
 
     def _identity(self, record: Record) -> dict[str, Any]:
         """Return a payload that holds the ids; a null one beside another is left out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ import msgspec
 from target_spotzee import marks
 from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Origin, Ticket
+from target_spotzee.mapping import Ids
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -87,28 +88,31 @@ class RejectsFile:
         self._now = now
         self._described: dict[str, Origin] = {}
         self._pending: list[bytes | _Kept] = []
-        self._by_identity: dict[str, list[_Kept]] = {}
+        self._by_user: dict[tuple[str, Ids], list[_Kept]] = {}
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             self._fd = os.open(path, flags, 0o600)
+            # Marks are written in place, which a descriptor that appends can't do.
+            self._marks_fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             problem = self._prepare()
         except OSError as error:
             raise SettingsError(f"rejects_path: can't be opened ({error.strerror})") from None
         if problem:
             os.close(self._fd)
+            os.close(self._marks_fd)
             raise SettingsError(f"rejects_path: {problem}")
 
     def is_file(self, fd: int) -> bool:
         """Say whether a descriptor reads the very file that is written here."""
         return os.path.samestat(os.fstat(fd), os.fstat(self._fd))
 
-    def write(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+    def write(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
         """Add a record; it is not safe before `sync`.
 
         Args:
             ticket: The record.
             reason: Why it was rejected.
-            identities: Its user's, as far as they are known.
+            ids: Its user's, if they are known.
         """
         origin = ticket.origin
         message = {"type": "RECORD", **_decode(ticket.line)}
@@ -137,25 +141,30 @@ class RejectsFile:
             }
             kept.line = _encode(message)
             self._pending.append(kept)
-        for identity in identities:
-            self._by_identity.setdefault(identity, []).append(kept)
+        if ids is not None:
+            self._by_user.setdefault((origin.stream, ids), []).append(kept)
 
-    def superseded(self, identities: Iterable[str], number: int) -> None:
+    def superseded(self, ticket: Ticket, ids: Ids) -> None:
         """Mark the older rejects of a user that was delivered.
 
+        Only those of the same stream: another stream's record holds other columns.
+
         Args:
-            identities: The user's.
-            number: The delivered record's.
+            ticket: The delivered record.
+            ids: Its user's, exactly: what could be the same user need not be.
         """
-        if not self._by_identity:
+        if not self._by_user:
             return
-        for identity in identities:
-            for kept in self._by_identity.pop(identity, ()):
-                if kept.number < number:
-                    kept.done = True
-                    self._mark(kept)
-                else:
-                    self._by_identity.setdefault(identity, []).append(kept)
+        user = ticket.origin.stream, ids
+        newer = []
+        for kept in self._by_user.pop(user, ()):
+            if kept.number < ticket.number:
+                kept.done = True
+                self._mark(kept)
+            else:
+                newer.append(kept)
+        if newer:
+            self._by_user[user] = newer
 
     def sync(self) -> None:
         """Write what was added and wait until the disk has it.
@@ -168,12 +177,14 @@ class RejectsFile:
         lines = [entry.line if isinstance(entry, _Kept) else entry for entry in self._pending]
         data = memoryview(b"\n".join([*lines, b""]))
         length = len(data)
+        size = os.fstat(self._fd).st_size
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
             os.fsync(self._fd)
             place = os.lseek(self._fd, 0, os.SEEK_CUR) - length
         except OSError as error:
+            os.ftruncate(self._fd, size)  # half a line would spoil what is written next
             raise RunError(
                 f"the rejects file can't be written ({error.strerror}); make room, then start"
                 " again to go on from the last state",
@@ -196,11 +207,7 @@ class RejectsFile:
     def _mark(self, kept: _Kept) -> None:
         if kept.place is not None:
             self._open_places.pop(kept.id, None)
-            fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
-            try:
-                marks.set_done(fd, kept.place)
-            finally:
-                os.close(fd)
+            marks.set_done(self._marks_fd, kept.place)
 
     @cached_property
     def _open_places(self) -> dict[str, int]:
@@ -209,7 +216,8 @@ class RejectsFile:
         Read when the first record is rejected, so a clean run pays nothing for a long file.
         """
         places = {}
-        with self._path.open("rb") as file:
+        os.lseek(self._marks_fd, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(self._marks_fd), "rb") as file:
             start = 0
             for line in file:
                 id_, in_line = marks.open_id(line), marks.place_in(line)
@@ -223,6 +231,7 @@ class RejectsFile:
         if not os.fstat(self._fd).st_size:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
+        os.close(self._marks_fd)
 
     def _prepare(self) -> str | None:
         """Make the file fit to append to, or say why it isn't.

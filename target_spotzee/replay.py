@@ -8,14 +8,38 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from target_spotzee import marks
+from target_spotzee.ledger import Ticket
 
 _OLD = timedelta(days=1)
 
 logger = logging.getLogger("target-spotzee")
+
+
+class Mark:
+    """Marks a reject of the input once all that became of it was delivered or kept anew.
+
+    Args:
+        fd: The input, open for writing.
+        place: Where its mark is.
+    """
+
+    def __init__(self, fd: int, place: int) -> None:
+        self._fd = fd
+        self._place = place
+        self._left = 0
+
+    def wait_for(self, ticket: Ticket) -> None:
+        """Take one more record that the reject becomes; stream maps make several of one."""
+        self._left += 1
+        ticket.on_safe = self._safe
+
+    def _safe(self) -> None:
+        self._left -= 1
+        if not self._left:
+            marks.set_done(self._fd, self._place)
 
 
 class Replay:
@@ -34,7 +58,10 @@ class Replay:
     def is_done(self, reject: dict[str, Any]) -> bool:
         """Say whether a reject needs no sending any more; warn of one that is old."""
         if reject.get("done") is True:
-            self._warn("rejects that were delivered since, or that newer records superseded, stay")
+            self._warn(
+                "passing over rejects that are marked done: delivered, superseded by a newer"
+                " record, or refused again and kept anew"
+            )
             return True
         with suppress(KeyError, TypeError, ValueError):
             if self._now() - datetime.fromisoformat(reject["time"]) > _OLD:
@@ -44,8 +71,8 @@ class Replay:
                 )
         return False
 
-    def mark(self, line: str | bytes, offset: int) -> Callable[[], None] | None:
-        """Return what marks a reject as done once it is settled.
+    def mark(self, line: str | bytes, offset: int) -> Mark | None:
+        """Return what marks a reject as done once nothing of it needs sending.
 
         Args:
             line: Its line.
@@ -54,7 +81,7 @@ class Replay:
         if self._fd is None or isinstance(line, str):
             return None
         place = marks.place_in(line)
-        return None if place is None else partial(marks.set_done, self._fd, offset + place)
+        return None if place is None else Mark(self._fd, offset + place)
 
     def _warn(self, warning: str) -> None:
         if warning not in self._warned:

@@ -6,16 +6,15 @@ import gc
 import logging
 import os
 import random
+import select
 import signal
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 
 from singer_sdk import metrics
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
@@ -30,6 +29,7 @@ from target_spotzee.exceptions import (
     RejectLimitError,
     RunError,
     SpotzeeError,
+    unexpected,
 )
 from target_spotzee.gate import Gate
 from target_spotzee.ledger import Ledger
@@ -45,6 +45,7 @@ from target_spotzee.wakeup import Wakeup
 STOP_GRACE_SECONDS = 9.0
 """How long requests under way may take to end, so that the process is gone within ten."""
 
+_STDOUT_PATIENCE_SECONDS = 0.5
 _BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
 
 logger = logging.getLogger("target-spotzee")
@@ -72,6 +73,7 @@ class Run:
         if rehearsal is not None:
             settings = replace(settings, max_in_flight=1, rejects_path=None, summary_path=None)
         self._settings = settings
+        self._rehearses = rehearsal is not None
         self._began = time.monotonic()
         run_id = settings.run_id or str(uuid.uuid4())
         self.rejects = (
@@ -84,7 +86,7 @@ class Run:
             self._ledger,
             self._summary,
             self.rejects,
-            _print_state if keep_state else _keep_quiet,
+            self._print_state if keep_state else _keep_quiet,
             reject_mode=settings.reject_mode,
             max_rejects=settings.max_rejects,
             asynchronous=settings.delivery == "async",
@@ -165,8 +167,7 @@ class Run:
         passed = ["settings"]
         if self.rejects is not None:
             passed.append("rejects_path can be written")
-        with closing(self._connect()) as client:
-            error = _error_of(client.probe)
+        error = _error_of(self._probe)
         if error is None:
             passed += ["api_url answers", "api_key is accepted", "its role may write users"]
         for fact in passed:
@@ -175,6 +176,10 @@ class Run:
             print(f"wrong  {error}")
         self.close()
         return 0 if error is None else error.exit_code
+
+    def _probe(self) -> None:
+        with closing(self._connect()) as client:
+            client.probe()
 
     def close(self) -> None:
         """Let go of files and idle workers."""
@@ -213,6 +218,31 @@ class Run:
         logger.info("%s", summaries.as_text(summary))
         return summaries.keep(summary, self._settings.summary_path)
 
+    def _print_state(self, state: str) -> None:
+        """Print a state at once, and nothing else ever.
+
+        Raises:
+            RunError: Nobody reads it. A reader that only pauses is waited for, but not past a
+                signal.
+        """
+        left = memoryview(f"{state}\n".encode())
+        try:
+            fd = sys.stdout.fileno()
+        except OSError:  # it lives in memory
+            sys.stdout.write(f"{state}\n")
+            return
+        try:
+            while left:
+                if select.select([], [fd], [], _STDOUT_PATIENCE_SECONDS)[1]:
+                    # What a pipe takes at once, so that this never blocks.
+                    left = left[os.write(fd, left[: select.PIPE_BUF]) :]
+                elif self.wakeup.signalled:
+                    raise RunError("states can't be printed: nobody reads stdout")
+        except OSError as error:
+            raise RunError(
+                f"states can't be printed ({error.strerror}): nobody reads stdout",
+            ) from None
+
     def _log_metrics(self) -> None:
         """Log the SDK's METRIC lines for requests once: one a request would drown the rest."""
         requests = self._summary.requests
@@ -229,14 +259,16 @@ class Run:
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
         """Say what to do next, if there is anything to do."""
         reasons = [str(error) for error in errors]
-        if held_at is not None:
+        if self._rehearses:
+            reasons.append("dry run: nothing was sent")
+        elif held_at is not None:
             reasons.append(
                 f"state held at record {held_at}: set rejects_path or mend the record",
             )
         elif self._summary.rejected and self.rejects is not None:
             reasons.append(
-                f"rejects are in {self._settings.rejects_path}: mend the cause, then send them"
-                " again with target-spotzee --config CONFIG < REJECTS",
+                f"rejects are in {self._settings.rejects_path}: mend the cause, rename the file,"
+                " and send it again: target-spotzee --config … < RENAMED",
             )
         return "; ".join(reasons) or None
 
@@ -259,15 +291,6 @@ def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
     return None
 
 
-def unexpected(error: Exception) -> RunError:
-    """Return a bug as one line: its kind and place, not its text, which may hold a value."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return RunError(
-        f"unexpected {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}; this is"
-        " a bug, please report this line",
-    )
-
-
 def now() -> datetime:
     """Return the time of day, with its zone."""
     return datetime.now(timezone.utc)
@@ -275,14 +298,3 @@ def now() -> datetime:
 
 def _keep_quiet(_state: str) -> None:
     """Print no state."""
-
-
-def _print_state(state: str) -> None:
-    """Print a state at once, and nothing else ever."""
-    try:
-        sys.stdout.write(f"{state}\n")
-        sys.stdout.flush()
-    except OSError as error:
-        # What could not be flushed would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise RunError(f"states can't be printed ({error.strerror}): nobody reads stdout") from None

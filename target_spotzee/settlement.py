@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from target_spotzee.batch import Item
 from target_spotzee.exceptions import RejectLimitError
 from target_spotzee.ledger import Ledger, Origin, Ticket
+from target_spotzee.mapping import Ids
 from target_spotzee.rejects import Reason, RejectsFile
 from target_spotzee.summary import Summary
 
@@ -61,16 +62,19 @@ class Settlement:
         """Settle a user that Spotzee took: its newest record counts, the older are folded."""
         *folded, (_, newest) = item.parts
         if self._rejects is not None:
-            self._rejects.superseded(item.user.identities, newest.number)
+            for _, ticket in item.parts:
+                self._rejects.superseded(ticket, item.user.ids)
         records = self._summary.streams[newest.origin.stream]
         if self._asynchronous:
             records.accepted += 1
         else:
             records.confirmed += 1
         self._settle(newest)
+        self._safe(newest)
         for _, ticket in folded:
             self._summary.streams[ticket.origin.stream].folded += 1
             self._settle(ticket)
+            self._safe(ticket)
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map let go."""
@@ -82,13 +86,13 @@ class Settlement:
         self._summary.streams[ticket.origin.stream].ignored += 1
         self._settle(ticket)
 
-    def rejected(self, ticket: Ticket, reason: Reason, identities: Iterable[str] = ()) -> None:
+    def rejected(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
         """Reject a record; it is settled once `publish` has made it safe.
 
         Args:
             ticket: The record.
             reason: Why.
-            identities: Its user's, as far as they are known.
+            ids: Its user's, if they are known.
         """
         stream = ticket.origin.stream
         records = self._summary.streams[stream]
@@ -96,10 +100,10 @@ class Settlement:
         records.unsettled -= 1
         self._summary.reject(reason.code, stream, ticket.number)
         if self._rejects is not None:
-            self._rejects.write(ticket, reason, identities)
+            self._rejects.write(ticket, reason, ids)
             self._unsynced.append(ticket)
         elif self._reject_mode == "skip":
-            self._settled(ticket)
+            self._ledger.settle(ticket)
         else:
             self._ledger.hold(ticket)
         if self._reject_mode == "fail_fast":
@@ -126,7 +130,8 @@ class Settlement:
         if self._rejects is not None and self._unsynced:
             self._rejects.sync()
             for ticket in self._unsynced:
-                self._settled(ticket)
+                self._ledger.settle(ticket)
+                self._safe(ticket)
             self._unsynced.clear()
         state = self._ledger.take()
         if state is not None:
@@ -135,9 +140,9 @@ class Settlement:
 
     def _settle(self, ticket: Ticket) -> None:
         self._summary.streams[ticket.origin.stream].unsettled -= 1
-        self._settled(ticket)
-
-    def _settled(self, ticket: Ticket) -> None:
         self._ledger.settle(ticket)
-        if ticket.mark is not None:
-            ticket.mark()
+
+    @staticmethod
+    def _safe(ticket: Ticket) -> None:
+        if ticket.on_safe is not None:
+            ticket.on_safe()

@@ -113,10 +113,10 @@ class SpotzeeSink(BatchSink):
             user = self.mapping.user(record)
         except RecordError as error:
             reason = Reason(error.code, str(error), error.field)
-            self._loader.reject(ticket, reason, self.mapping.identities(record))
+            self._loader.reject(ticket, reason, self.mapping.ids(record))
         except InvalidRecord as error:
             reason = Reason("schema_violated", _violation(error))
-            self._loader.reject(ticket, reason, self.mapping.identities(record))
+            self._loader.reject(ticket, reason, self.mapping.ids(record))
         except MissingKeyPropertiesError as error:
             missing = [key for key in self.key_properties if key not in record]
             message = f"lacks key properties {', '.join(missing)}"

@@ -33,7 +33,7 @@ from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.reader import MessageReader
 from target_spotzee.rejects import Reason
-from target_spotzee.replay import Replay
+from target_spotzee.replay import Mark, Replay
 from target_spotzee.run import now
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
@@ -194,7 +194,7 @@ class TargetSpotzee(CommandTarget):
         stream: str,
         record: dict[str, Any],
         line: str | bytes,
-        mark: Callable[[], None] | None = None,
+        mark: Mark | None = None,
     ) -> None:
         """Send a record down each of its stream's routes; on each it counts as a record."""
         routes = self._routes_of(stream)
@@ -207,7 +207,8 @@ class TargetSpotzee(CommandTarget):
         settlement = self.loader.settlement
         for route in routes:
             ticket = settlement.issue(route.origin, line)
-            ticket.mark = mark
+            if mark is not None:
+                mark.wait_for(ticket)
             mapped: dict[str, Any] | None = record
             if route.transform is not None:
                 try:
@@ -272,7 +273,7 @@ class TargetSpotzee(CommandTarget):
         fd = _descriptor(file)
         if fd is None:
             return file
-        self._replay = Replay(fd, now)
+        self._replay = Replay(None if self.rehearsing else fd, now)
         self._lines = Lines(fd, self.run.wakeup, self.loader.tick)
         return cast("IO[str]", self._lines)
 

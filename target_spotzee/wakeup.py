@@ -51,6 +51,11 @@ class Wakeup:
             raise InterruptedRunError(self._signals[0])
 
     @property
+    def signalled(self) -> bool:
+        """Whether a signal has arrived."""
+        return bool(self._signals)
+
+    @property
     def urged(self) -> bool:
         """Whether a second signal says that now means now."""
         return len(self._signals) > 1

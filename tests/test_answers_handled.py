@@ -226,6 +226,16 @@ class TestMoments:
         assert result.records == {"read": 300, "confirmed": 200, "unsettled": 100}
         assert result.states == []
 
+    def test_asked_waits_cost_no_budget_but_attempts_do(
+        self,
+        target: Target,
+        sandbox: Sandbox,
+    ) -> None:
+        sandbox.faults.add(Fault(effect="status", status=503, retry_after=1))
+        result = target.run(stream(3), max_retry_seconds=0)
+        assert result.exit_code == 1
+        assert len(sandbox.requests) == 1
+
     def test_a_refused_connection_is_waited_out(self, target: Target, sandbox: Sandbox) -> None:
         sandbox.refuse()
         process = target.start()

@@ -50,6 +50,7 @@ def sent_in_order(users: Iterable[User], max_users: int = MAX_USERS) -> list[Bat
     backlog.closing = True
     found = []
     while (batch := backlog.take(0.0)) is not None:
+        assert batch.items
         found.append(batch)
         settle(backlog, batch)
     return found
@@ -175,9 +176,9 @@ class TestTaking:
     def test_a_batch_is_full_once_a_body_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backlogs, "MAX_BODY_BYTES", 100)
         backlog = Backlog("run", 5, max_records=500)
-        filled(backlog, [user_of("a", x="y" * 40)])
+        filled(backlog, [user_of("a", x="y" * 20), user_of("b", x="y")])
         assert backlog.take(0.0) is None
-        filled(backlog, [user_of("b", x="y"), user_of("b", x="y" * 40)])
+        filled(backlog, [user_of("b", x="y" * 40)])
         assert not backlog.full
         assert [numbers(batch.items) for batch in taken(backlog)] == [[1]]
 

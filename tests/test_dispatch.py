@@ -273,20 +273,21 @@ class TestAFaultOfTheRun:
         assert summary.records().confirmed == 1
         assert summary.records().unsettled == summary.records().read - 1
 
-    def test_a_bug_in_a_worker_surfaces_on_the_main_thread(self) -> None:
+    def test_a_bug_in_a_worker_ends_the_run_by_name_and_place(self) -> None:
         class Broken(Spotzee):
             def send(self, _batch: Batch, _trace: Trace) -> Delivered | Refused:
-                raise ZeroDivisionError
+                raise ZeroDivisionError("a value")
 
-        surfaced = False
+        failure = ""
         with loader_to(Broken(0), print, max_in_flight=2, batch_size=1) as (loader, _, _):
             try:
                 user = User({"external_id": "1"})
                 loader.take(user, loader.settlement.issue(ORIGIN, ""))
                 loader.finish()
-            except ZeroDivisionError:
-                surfaced = True
-        assert surfaced
+            except RunError as error:
+                failure = str(error)
+        assert "unexpected ZeroDivisionError in test_dispatch.py" in failure
+        assert "a value" not in failure
 
 
 def test_a_reject_is_on_disk_before_state_passes_it(tmp_path: Path) -> None:

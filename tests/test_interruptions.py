@@ -164,3 +164,18 @@ def test_rejects_are_written_and_their_state_printed_after_a_signal(
     reject = json.loads(target.rejects_path.read_text().splitlines()[-1])
     assert reject["record"] == {"id": 1}
     assert reject["reject"]["code"] == "validation_failed"
+
+
+def test_a_reader_that_does_not_read_holds_up_no_signal(target: Target) -> None:
+    process = target.start()
+    assert process.stdin is not None
+    lines = [singer.schema()]
+    for number in range(1, 9):
+        lines += [singer.record(id=number), singer.state({"read": number, "more": "x" * 40_000})]
+    process.stdin.write("".join(lines).encode())
+    process.stdin.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() in (1, 143)
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()

@@ -156,9 +156,9 @@ class TestIdentity:
 
     def test_of_a_record_that_is_no_user_is_told_as_far_as_it_goes(self) -> None:
         mapping = compiled("id email", invalid_fields="reject")
-        assert mapping.identities({"id": "A", "email": "no"}) == ("ea",)
-        assert mapping.identities({"id": None, "email": "a@x.example"}) == ()
-        assert mapping.identities({"id": True}) == ()
+        assert mapping.ids({"id": "A", "email": "no"}) == ("A", None)
+        assert mapping.ids({"id": None, "email": "a@x.example"}) is None
+        assert mapping.ids({"id": True}) is None
 
     @pytest.mark.parametrize(
         ("column", "warned"),

@@ -124,3 +124,10 @@ def test_a_netrc_entry_does_not_replace_the_key(
     netrc.write_text("machine 127.0.0.1 login somebody password else\n", encoding="utf-8")
     result = target.run(LINES, env={"NETRC": str(netrc)})
     assert result.exit_code == 0, result.stderr
+
+
+def test_a_proxy_that_is_no_address_is_told_without_its_password(target: Target) -> None:
+    proxy = {"http_proxy": "http://user:canary-password@proxy.example:99999", "no_proxy": ""}
+    result = target.run(LINES, env=proxy)
+    assert result.exit_code == 1
+    assert "canary-password" not in result.stderr

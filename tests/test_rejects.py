@@ -223,35 +223,37 @@ class TestMarks:
     def test_it_is_once_a_newer_record_of_its_user_is_delivered(self, path: Path) -> None:
         file = opened(path)
         first, second = ticket_of({"id": 1}, number=1), ticket_of({"id": 2}, number=2)
-        file.write(first, BAD, ["ea"])
-        file.write(second, BAD, ["eb", "ac"])
+        file.write(first, BAD, ("a", None))
+        file.write(second, BAD, ("b", "c"))
         file.sync()
         size = path.stat().st_size
-        file.superseded(["ex"], 3)
+        for other in (("A", None), ("b", None), (None, "c")):
+            file.superseded(ticket_of(number=3), other)
+        file.superseded(ticket_of(number=3, origin=origin_of("orders")), ("a", None))
         assert done_in(path) == [False, False]
-        file.superseded(["ea"], 3)
+        file.superseded(ticket_of(number=3), ("a", None))
         assert done_in(path) == [True, False]
-        file.superseded(["ac"], 4)
+        file.superseded(ticket_of(number=4), ("b", "c"))
         assert done_in(path) == [True, True]
         assert path.stat().st_size == size
         file.close()
 
     def test_an_older_one_changes_nothing(self, path: Path) -> None:
         file = opened(path)
-        file.write(ticket_of(number=5), BAD, ["ea"])
-        file.superseded(["ea"], 4)
+        file.write(ticket_of(number=5), BAD, ("a", None))
+        file.superseded(ticket_of(number=4), ("a", None))
         file.sync()
-        file.superseded(["ea"], 3)
+        file.superseded(ticket_of(number=3), ("a", None))
         assert done_in(path) == [False]
-        file.superseded(["ea"], 6)
+        file.superseded(ticket_of(number=6), ("a", None))
         assert done_in(path) == [True]
         file.close()
 
     def test_one_that_is_not_on_disk_yet_is_marked_when_it_is(self, path: Path) -> None:
         file = opened(path)
-        file.write(ticket_of({"id": 1}), BAD, ["ea"])
-        file.superseded(["ea"], 2)
-        file.write(ticket_of({"id": 2}), BAD, ["eb"])
+        file.write(ticket_of({"id": 1}), BAD, ("a", None))
+        file.superseded(ticket_of(number=2), ("a", None))
+        file.write(ticket_of({"id": 2}), BAD, ("b", None))
         file.sync()
         assert done_in(path) == [True, False]
         file.close()
@@ -264,33 +266,45 @@ class TestMarks:
 
     def test_nor_within_a_run_but_it_is_marked_all_the_same(self, path: Path) -> None:
         file = opened(path)
-        file.write(ticket_of(number=1), BAD, ["ea"])
+        file.write(ticket_of(number=1), BAD, ("a", None))
         file.sync()
-        file.write(ticket_of(number=2), BAD, ["ea"])
+        file.write(ticket_of(number=2), BAD, ("a", None))
         file.sync()
         assert done_in(path) == [False]
-        file.superseded(["ea"], 3)
+        file.superseded(ticket_of(number=3), ("a", None))
         assert done_in(path) == [True]
         file.close()
 
     def test_a_record_that_comes_back_after_it_was_done_is_kept_anew(self, path: Path) -> None:
         """A user goes there, elsewhere and back: what came back is not what was superseded."""
         file = opened(path)
-        file.write(ticket_of(number=1), BAD, ["ea"])
+        file.write(ticket_of(number=1), BAD, ("a", None))
         file.sync()
-        file.superseded(["ea"], 2)
-        file.write(ticket_of(number=3), BAD, ["ea"])
+        file.superseded(ticket_of(number=2), ("a", None))
+        file.write(ticket_of(number=3), BAD, ("a", None))
         file.sync()
         assert done_in(path) == [True, False]
         file.close()
         assert done(kept(path, ticket_of())) == [True, False]
 
+    def test_one_of_an_earlier_run_is_marked_where_it_stands(self, path: Path) -> None:
+        kept(path, *(ticket_of({"id": number}) for number in (1, 2, 3)))
+        file = opened(path)
+        file.write(ticket_of({"id": 2}), BAD, ("b", None))
+        file.sync()
+        file.superseded(ticket_of(number=9), ("b", None))
+        file.close()
+        assert done_in(path) == [False, True, False]
+
     def test_the_reason_of_an_earlier_run_gives_way(self, path: Path) -> None:
         _, line = kept(path, ticket_of({"id": 1}))
         path.unlink()
-        again = Ledger().issue(origin_of(), line)
-        (_, line) = kept(path, again, reason=Reason("other", "m"))
+        message = json.loads(line)
+        reject_first = {"type": "RECORD", "reject": message["reject"], **message}
+        again = Ledger().issue(origin_of(), json.dumps(reject_first))
+        _, line = kept(path, again, reason=Reason("other", "m"))
         assert line.count('"reject"') == 1
+        assert list(json.loads(line))[-1] == "reject"
         assert json.loads(line)["reject"]["code"] == "other"
 
     def test_what_is_no_mark_is_left_alone(self, path: Path) -> None:

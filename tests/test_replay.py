@@ -133,3 +133,49 @@ def test_a_piped_file_is_sent_but_not_marked(target: Target, sandbox: Sandbox) -
     target.rejects_path.unlink()
     assert target.run(text).records == {"read": 1, "confirmed": 1}
     assert list(sandbox.users) == ["1"]
+
+
+def test_a_dry_run_leaves_the_file_as_it_was(
+    target: Target,
+    sandbox: Sandbox,
+    again: Path,
+) -> None:
+    sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
+    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.rejects_path.rename(again)
+    before = again.read_bytes()
+    config = str(target.configure())
+    done = target.command(["--config", config, "--dry-run", "--input", str(again)])
+    assert done.returncode == 0, done.stderr
+    assert again.read_bytes() == before
+
+
+def test_another_stream_or_a_like_id_supersedes_nothing(target: Target) -> None:
+    lines = [
+        SCHEMA,
+        singer.schema("orders", ["id", "plan"]),
+        singer.record(id="001aB", email="no address", plan="old"),
+        singer.record(id="001Ab", email="one@example.test", plan="new"),
+        singer.record("orders", id="001aB", plan="new"),
+    ]
+    target.run(lines, invalid_fields="reject")
+    (reject,) = rejects(target.rejects_path)
+    assert reject["done"] is False
+
+
+def test_a_reject_that_becomes_several_records_is_done_when_all_are(
+    target: Target,
+    sandbox: Sandbox,
+    again: Path,
+) -> None:
+    sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
+    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.rejects_path.rename(again)
+    sandbox.faults.replace([Fault(effect="item_error", external_id="copy")])
+    maps = {"copies": {"__source__": "customers", "id": "'copy'"}}
+    with again.open("rb") as stdin:
+        process = target.start(stdin=stdin, stream_maps=maps, reject_mode="skip", rejects_path=None)
+        result = target.result(process, *process.communicate())
+    assert result.records == {"read": 2, "confirmed": 1, "rejected": 1}
+    (reject,) = rejects(again)
+    assert reject["done"] is False

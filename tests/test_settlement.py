@@ -149,7 +149,7 @@ class TestMarks:
     def test_delivered(self) -> None:
         books, marked = Books(), list[int]()
         first, second = books.issue(2)
-        first.mark, second.mark = (lambda: marked.append(1)), (lambda: marked.append(2))
+        first.on_safe, second.on_safe = (lambda: marked.append(1)), (lambda: marked.append(2))
         books.settlement.delivered(item_of(first, second))
         assert sorted(marked) == [1, 2]
 
@@ -158,7 +158,7 @@ class TestMarks:
         file = RejectsFile(path, "run-1", lambda: NOW)
         books, sizes = Books(file), list[int]()
         (ticket,) = books.issue()
-        ticket.mark = lambda: sizes.append(path.stat().st_size)
+        ticket.on_safe = lambda: sizes.append(path.stat().st_size)
         books.settlement.rejected(ticket, BAD)
         assert sizes == []
         books.settlement.publish()
@@ -169,7 +169,7 @@ class TestMarks:
     def test_held_never(self) -> None:
         books, marked = Books(), list[int]()
         (ticket,) = books.issue()
-        ticket.mark = lambda: marked.append(1)
+        ticket.on_safe = lambda: marked.append(1)
         books.settlement.rejected(ticket, BAD)
         books.settlement.publish()
         assert marked == []
@@ -179,7 +179,7 @@ class TestMarks:
         file = RejectsFile(path, "run-1", lambda: NOW)
         books = Books(file)
         older, newer = books.issue(2)
-        books.settlement.rejected(older, BAD, ["ea"])
+        books.settlement.rejected(older, BAD, ("a", None))
         books.settlement.publish()
         books.settlement.delivered(item_of(newer))
         assert json.loads(path.read_text().splitlines()[1])["reject"]["done"] is True

@@ -49,6 +49,7 @@ def test_the_first_lines_lead_from_an_empty_folder_to_users_in_spotzee(
         **usual,
         "EDITOR": str(editor),
         "PATH": f"{meltano.parent}{os.pathsep}{os.environ['PATH']}",
+        "UV_SYSTEM_CERTS": "true",  # whatever authority this machine trusts
         "XDG_STATE_HOME": str(tmp_path / "logs"),
     }
 
