@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -134,6 +135,8 @@ class CommandTarget(Target):
         except SpotzeeError as error:
             sys.exit(_refuse(given.config, error))
         code = target.run.follow(lambda: target.listen(target.input_of(file)))
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, signal.SIG_IGN)  # the code has been decided
         if rehearsal is not None:
             print(rehearsal.report(target.mappings()))
         sys.exit(code)

@@ -153,9 +153,8 @@ class Run:
         gc.freeze()
         gc.set_threshold(50_000)
         with self.wakeup.catching(signal.SIGTERM, signal.SIGINT):
-            errors = self._end(_error_of(listen))
-        code = self._conclude(errors)
-        self.close()
+            code = self._conclude(self._end(_error_of(listen)))
+            self.close()
         return code
 
     def check(self) -> int:

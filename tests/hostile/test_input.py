@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -149,6 +148,17 @@ def endless(first: bytes) -> Iterator[bytes]:
         yield b"x" * MEGABYTE
 
 
+def start_limited(target: Target, stdin: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start a target that gets a MemoryError once it wants more than `PEAK_BYTES`."""
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_DATA, ({PEAK_BYTES}, {PEAK_BYTES})); "
+    return subprocess.Popen(
+        [sys.executable, "-c", limit + COMMAND[2], "--config", str(target.configure())],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 @pytest.mark.parametrize(
     "first",
     [b"", b'{"type":"RECORD","stream":"customers","record":{"id":1,"text":"'],
@@ -158,15 +168,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
     target: Target,
     first: bytes,
 ) -> None:
-    # The limit is the proof: a process that wants more than that gets a MemoryError.
-    limit = f"import resource as r; r.setrlimit(r.RLIMIT_DATA, ({PEAK_BYTES}, {PEAK_BYTES})); "
-    command = [sys.executable, "-c", limit + COMMAND[2], "--config", str(target.configure())]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start_limited(target, subprocess.PIPE)
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # once it has read enough
         process.stdin.write(singer.schema().encode())
@@ -181,16 +183,18 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
     assert "xxxx" not in result.stderr
 
 
+def wide(number: int) -> list[str]:
+    return [f"column_{number}_{place}_{'x' * 100}" for place in range(200)]
+
+
 def test_schemas_without_number_do_not_add_up(target: Target, tmp_path: Path) -> None:
     """A tap that sends a new SCHEMA before every record must not cost memory for each."""
     path = tmp_path / "input.singer"
     with path.open("w", encoding="utf-8") as file:
-        for number in range(5000):
-            file.write(singer.schema(properties=["id", f"column_{number}"]))
+        for number in range(2000):
+            file.write(singer.schema(properties=["id", *wide(number)]))
             file.write(singer.record(id=number % 10))
     with path.open("rb") as stdin:
-        process = target.start(stdin=stdin)
+        process = start_limited(target, stdin)
         out, err = process.communicate()
-    result = target.result(process, out, err)
-    assert result.exit_code == 0
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 4 * PEAK_BYTES
+    assert target.result(process, out, err).exit_code == 0
