@@ -170,6 +170,7 @@ def rows(text: str) -> list[list[str]]:
 def stable(text: str) -> str:
     """Return a run's output without what differs from run to run."""
     for pattern, name in (
+        (r'"timer","metric":"(\w+)","value":[\d.]+', r'"timer","metric":"\1","value":SECONDS'),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "TIME"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "RUN"),
         (r"after [\d.]+ s", "after N s"),

@@ -30,8 +30,6 @@ USERS = 5000
 SIGNALS = 20
 EXIT_SECONDS = 10.0
 SAMPLE_SECONDS = 1.0
-WARM_UP = 0.25
-"""The share of a run in which memory may still grow: caches, connections, threads."""
 GROWTH_KB = 16_384
 
 SETTINGS: dict[str, Any] = {"timeout_seconds": 2, "max_in_flight": 16, "reject_mode": "skip"}
@@ -179,16 +177,15 @@ def _count(pipe: IO[bytes], counts: list[int]) -> None:
 
 
 def flat(samples: list[Sample]) -> list[str]:
-    """Say which of what a process holds grew once it was warm."""
-    warm = max(1, int(WARM_UP * len(samples)))
-    before, after = samples[:warm], samples[warm:] or samples[-1:]
+    """Say which of what a process holds was still growing in the second half of its life."""
     problems = []
+    length = max(1, len(samples) // 4)
+    quarters = [samples[start : start + length] for start in range(0, 4 * length, length)]
     for name, allowed in (("kilobytes", GROWTH_KB), ("files", 2), ("threads", 0)):
-        most_before = max(getattr(seen, name) for seen in before)
-        most_after = max(getattr(seen, name) for seen in after)
-        print(f"{name:9} {most_before:>9,} at most while warming up, {most_after:>9,} later")
-        if most_after > most_before + allowed:
-            problems.append(f"{name} grew from {most_before:,} to {most_after:,}")
+        most = [max((getattr(seen, name) for seen in quarter), default=0) for quarter in quarters]
+        print(f"{name:9} at most {', '.join(f'{value:,}' for value in most)} in each quarter")
+        if max(most[2:]) > max(most[:2]) + allowed:
+            problems.append(f"{name} grew from {max(most[:2]):,} to {max(most[2:]):,}")
     return problems
 
 
