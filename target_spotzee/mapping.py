@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from target_spotzee import fields
 from target_spotzee.entries import Entry
@@ -30,8 +31,7 @@ _ABSENT: Any = object()
 _MAX_KNOWN_COLUMNS = 10_000
 
 
-@dataclass(slots=True)
-class User:
+class User(msgspec.Struct):
     """One user as a request carries it.
 
     Attributes:
@@ -44,8 +44,8 @@ class User:
 
     payload: dict[str, Any]
     invalid: tuple[str, ...] = ()
-    ids: Ids = field(init=False)
-    identities: tuple[str, ...] = field(init=False)
+    ids: Ids = (None, None)
+    identities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         external = self.payload.get("external_id")
@@ -59,8 +59,7 @@ class User:
             self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a value comes from.
 
     Attributes:
@@ -114,7 +113,7 @@ class Mapping:
         self._external_id_source = mapped.get(("external_id",), "")
         self._ids = [(name, self._source(mapped.pop((name,)))) for name in IDS if (name,) in mapped]
         self._fields = [
-            (name, self._source(mapped.pop((name,))), self._normaliser(name))
+            (name, self._source(mapped.pop((name,))), fields.ORDINARY[name], self._normaliser(name))
             for name in FIELDS
             if (name,) in mapped
         ]
@@ -145,7 +144,7 @@ class Mapping:
         """
         rows: list[tuple[str, tuple[str, ...]]]
         rows = [(str(source), (name,)) for name, source in self._ids]
-        rows += [(str(source), (name,)) for name, source, _ in self._fields]
+        rows += [(str(source), (name,)) for name, source, _, _ in self._fields]
         rows += [(str(source), ("data", *path)) for path, source in self._attributes]
         own = self._entry.unmapped == "data"
         for column in self._columns:
@@ -166,12 +165,16 @@ class Mapping:
         """
         payload = self._identity(record)
         invalid = []
-        for name, source, normalise in self._fields:
-            value = source.value_in(record) if source.path else record.get(source.column, _ABSENT)
+        for name, source, ordinary, normalise in self._fields:
+            column, path = source
+            value = source.value_in(record) if path else record.get(column, _ABSENT)
+            if type(value) is str:
+                if ordinary(value):
+                    payload[name] = value
+                    continue
+                value = value.strip() or None  # a blank one counts as null
             if value is _ABSENT:
                 continue
-            if type(value) is str:
-                value = value.strip() or None  # a blank one counts as null
             if value is not None:
                 try:
                     payload[name] = normalise(value)
@@ -198,7 +201,8 @@ class Mapping:
         """Return a payload that holds the ids; a null one beside another is left out."""
         payload: dict[str, Any] = {}
         for name, source in self._ids:
-            value = source.value_in(record)
+            column, path = source
+            value = source.value_in(record) if path else record.get(column, _ABSENT)
             if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
                 continue
             try:

@@ -17,7 +17,28 @@ from tests import strategies
 
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 
+EXAMPLES = {
+    "email": st.from_regex(r"[a-z]{1,64}@[a-z]{1,63}(-[a-z]{1,9})?\.example", fullmatch=True),
+    "phone": st.from_regex(r"\+61[0-9]{9}", fullmatch=True),
+    "timezone": st.sampled_from(["Europe/Paris", "UTC", "America/Sao_Paulo"]),
+    "locale": st.sampled_from(["en", "en-AU", "fil-PH"]),
+}
 NOT_TEXT: list[Any] = [True, [], ["x"], {}, {"a": 1}]
+
+
+@given(st.data())
+@pytest.mark.parametrize("name", fields.ORDINARY)
+def test_what_is_ordinary_at_a_glance_goes_as_it_is(name: str, data: st.DataObject) -> None:
+    normalise = {
+        "email": fields.email,
+        "phone": lambda value: fields.phone(value, "AU"),
+        "timezone": fields.timezone,
+        "locale": fields.locale,
+    }[name]
+    value = data.draw(EXAMPLES[name])
+    assert normalise(value) == value
+    assert fields.ORDINARY[name](value)
+    assert not fields.ORDINARY[name](f" {value}")
 
 
 class TestIdentity:
