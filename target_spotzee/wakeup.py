@@ -23,11 +23,15 @@ class Wakeup:
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._signals: list[int] = []
+        self._waits = False
+        self._woken = False
 
     def wake(self) -> None:
         """Wake the main thread, now or when it next waits. From any thread."""
-        with suppress(BlockingIOError):  # the pipe is full of wake-ups already
-            os.write(self._writer, b"\0")
+        self._woken = True
+        if self._waits:  # else it notices without a system call, before it waits
+            with suppress(BlockingIOError):  # the pipe is full of wake-ups already
+                os.write(self._writer, b"\0")
 
     def wait(self, timeout_seconds: float | None, *fds: int) -> bool:
         """Wait until woken, until a descriptor can be read, or for so long.
@@ -35,7 +39,11 @@ class Wakeup:
         Returns:
             Whether one of the descriptors can be read.
         """
+        self._waits = True
+        if self._woken:
+            timeout_seconds = 0
         readable, _, _ = select.select([self._reader, *fds], [], [], timeout_seconds)
+        self._woken = self._waits = False
         if self._reader in readable:
             readable.remove(self._reader)
             os.read(self._reader, 65_536)

@@ -66,10 +66,19 @@ class TestWaiting:
         assert pending(wakeup)
         assert wakeup.wait(None) is False
 
+    def test_ends_for_a_wake_up_that_comes_while_it_waits(self, wakeup: Wakeup) -> None:
+        waiting = threading.Thread(target=wakeup.wait, args=(None,), daemon=True)
+        waiting.start()
+        while not wakeup._waits:
+            pass
+        wakeup.wake()
+        waiting.join(10)
+        assert not waiting.is_alive()
+
 
 def pending(wakeup: Wakeup) -> bool:
     """Say whether a wait would end at once."""
-    return bool(select.select([wakeup._reader], [], [], 0)[0])
+    return wakeup._woken or bool(select.select([wakeup._reader], [], [], 0)[0])
 
 
 def test_waking_never_blocks_however_many_wake(wakeup: Wakeup) -> None:
