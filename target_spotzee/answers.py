@@ -201,15 +201,14 @@ def _read_results(answer: Answer, items: int) -> Meaning:
         results = _decode_results(answer.body).results
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return Again(f"HTTP {answer.status} with an unreadable body", unusable=True)
-    errors = {
-        result.index: _item_error(result.error) for result in results if result.error is not None
-    }
-    if sorted(result.index for result in results) != list(range(items)):
+    if sorted([result.index for result in results]) != list(range(items)):
         return Again(
             f"HTTP {answer.status} with results that do not match the request",
             unusable=True,
         )
-    return Delivered(errors)
+    return Delivered(
+        {result.index: _item_error(result.error) for result in results if result.error is not None},
+    )
 
 
 def _item_error(error: _Blame | str) -> ItemError:

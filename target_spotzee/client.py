@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import cast
@@ -217,17 +217,21 @@ class Client:
             trust_replay or (trace.attempts > 1 and self._endpoint.own_keys)
         ):
             return StaleKey(), True
-        meaning = answers.read(
-            answer,
-            len(batch.items),
-            synchronous=self._endpoint.synchronous,
-            now=self._now(),
-        )
+        meaning = self._read(answer, len(batch.items))
         if isinstance(meaning, Again) and meaning.limited:
             pause = self._gate.limited(started, meaning.retry_after_seconds)
             if pause is not None:
                 logger.warning("%s%s; everybody waits %.1f s", meaning.reason, _id(trace), pause)
         return meaning, answer.replayed
+
+    def _read(self, answer: Answer, items: int) -> answers.Meaning:
+        """Say what an answer means; its words are kept with rejects, and may echo the key."""
+        synchronous, now = self._endpoint.synchronous, self._now()
+        meaning = answers.read(answer, items, synchronous=synchronous, now=now)
+        if isinstance(meaning, Delivered) and not meaning.errors:
+            return meaning
+        body = answer.body.replace(self._endpoint.api_key.encode(), b"(key)")
+        return answers.read(replace(answer, body=body), items, synchronous=synchronous, now=now)
 
     def _doubt(self, trace: Trace) -> None:
         """Note that Spotzee may still apply what was just sent, for as long as an attempt lasts."""
@@ -254,7 +258,6 @@ class Client:
             preload_content=False,
         ) as response:
             content = b"".join(self._chunks(response, deadline))
-            content = content.replace(self._endpoint.api_key.encode(), b"(key)")  # if it is echoed
             return Answer(response.status, response.headers, content)
 
     def _chunks(
