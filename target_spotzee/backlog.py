@@ -10,12 +10,14 @@ round trip, and nobody else a turn.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
 
-from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, encode, fold
+from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, fold
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import User
+
+_MAX_READY_BATCHES = 4
+"""Enough that no worker waits for the main thread, which fills one in a few milliseconds."""
 
 
 class Backlog:
@@ -44,7 +46,8 @@ class Backlog:
         self._wait_seconds = wait_seconds
         self._max_records = max_records
         self._max_bytes = MAX_BODY_BYTES * -(-max_records // max_users)
-        self._queues: dict[str, deque[Item]] = {}
+        self._max_ready = max_users * _MAX_READY_BATCHES
+        self._queues: dict[str, list[Item]] = {}
         self._ahead: dict[Item, int] = {}
         self._ready: dict[Item, float] = {}
         self._records = 0
@@ -61,7 +64,11 @@ class Backlog:
     @property
     def full(self) -> bool:
         """Whether enough waits; whoever adds more should wait, too."""
-        return self._records >= self._max_records or self._bytes >= self._max_bytes
+        return (
+            len(self._ready) >= self._max_ready
+            or self._records >= self._max_records
+            or self._bytes >= self._max_bytes
+        )
 
     @property
     def due_at(self) -> float:
@@ -81,14 +88,14 @@ class Backlog:
         queues = self._queues
         identities = user.identities
         newest = queues.get(identities[0])
-        if newest is not None and self._fold(newest[-1], user, ticket):
+        if newest is not None and self._fold(newest[-1], user, body, ticket):
             return
-        item = Item(user, body, [(user, ticket)])
+        item = Item(user.ids, identities, body, [(body, ticket)])
         ahead = 0
         for identity in identities:
             queue = queues.get(identity)
             if queue is None:
-                queues[identity] = deque((item,))
+                queues[identity] = [item]
             else:
                 ahead += 1
                 queue.append(item)
@@ -102,22 +109,21 @@ class Backlog:
         self._ready[item] = now
         self._ready_bytes += len(item.body)
 
-    def _fold(self, item: Item, user: User, ticket: Ticket) -> bool:
+    def _fold(self, item: Item, user: User, body: bytes, ticket: Ticket) -> bool:
         """Fold a user into one that waits, if it is the same and nobody came between."""
-        if item.user.ids != user.ids or not (item in self._ready or item in self._ahead):
+        if item.ids != user.ids or not (item in self._ready or item in self._ahead):
             return False
         if any(self._queues[identity][-1] is not item for identity in user.identities):
             return False
-        folded = fold(item.user, user)
-        body = encode(folded)
-        if len(body) > MAX_BODY_BYTES - 2:
+        folded = fold(item.body, user)
+        if len(folded) > MAX_BODY_BYTES - 2:
             return False
-        growth = len(body) - len(item.body)
+        growth = len(folded) - len(item.body)
         self._bytes += growth
         if item in self._ready:
             self._ready_bytes += growth
-        item.user, item.body = folded, body
-        item.parts.append((user, ticket))
+        item.body = folded
+        item.parts.append((body, ticket))
         return True
 
     def take(self, now: float) -> Batch | None:
@@ -148,16 +154,17 @@ class Backlog:
         self._taken += 1
         return Batch(self._run_id, str(self._taken), items)
 
-    def leave(self, identities: Iterable[str], now: float) -> None:
-        """Let a settled user's identities go; who stood behind may leave now."""
-        for identity in identities:
-            queue = self._queues[identity]
-            queue.popleft()
-            if not queue:
-                del self._queues[identity]
-                continue
-            item = queue[0]
-            self._ahead[item] -= 1
-            if not self._ahead[item]:
-                del self._ahead[item]
-                self._make_ready(item, now)
+    def leave(self, items: Iterable[Item], now: float) -> None:
+        """Let settled users' identities go; who stood behind may leave now."""
+        for item in items:
+            for identity in item.identities:
+                queue = self._queues[identity]
+                if len(queue) == 1:
+                    del self._queues[identity]
+                    continue
+                del queue[0]
+                following = queue[0]
+                self._ahead[following] -= 1
+                if not self._ahead[following]:
+                    del self._ahead[following]
+                    self._make_ready(following, now)

@@ -203,13 +203,14 @@ class Dispatcher:
         self._failure = self._failure or error
 
     def _delivered(self, batch: Batch, delivered: Delivered, trace: Trace) -> None:
+        errors = delivered.errors
+        settled = [item for index, item in enumerate(batch.items) if index not in errors]
+        self._settlement.delivered(settled)
+        self._let_go(batch, settled, trace)
         again: list[Item] = []
-        for index, item in enumerate(batch.items):
-            error = delivered.errors.get(index)
-            if error is None:
-                self._settlement.delivered(item)
-                self._let_go(batch, item, trace)
-            elif error.worth_another_try:
+        for index, error in sorted(errors.items()):
+            item = batch.items[index]
+            if error.worth_another_try:
                 again.append(item)
                 if trace.spent_seconds >= self._max_retry_seconds:
                     self._fail(_gave_up(item, error, trace))
@@ -250,31 +251,34 @@ class Dispatcher:
                 trace.request_id,
                 batch.attempts + trace.attempts,
             ),
-            item.user.ids,
+            item.ids,
         )
-        self._let_go(batch, item, trace)
+        self._let_go(batch, [item], trace)
 
-    def _let_go(self, batch: Batch, item: Item, trace: Trace) -> None:
-        """Free a settled user's identities, unless more of the same user is to follow.
+    def _let_go(self, batch: Batch, items: list[Item], trace: Trace) -> None:
+        """Free settled users' identities, unless more of the same user is to follow.
 
         After an attempt of unknown fate whoever is next waits for a while even so: what was sent
         then may be applied yet, over a newer value.
         """
-        if trace.doubtful_until and trace.doubtful_until > self._clock():
-            heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
-            self._following += bool(item.following)
-        elif item.following:
-            following, *others = item.following
-            following.following = tuple(others)
-            self._resend(batch.part([following], trace))
-        else:
-            self._backlog.leave(item.user.identities, self._clock())
+        now = self._clock()
+        if trace.doubtful_until > now:
+            for item in items:
+                heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
+                self._following += bool(item.following)
+            return
+        for item in items:
+            if item.following:
+                following, *others = item.following
+                following.following = tuple(others)
+                self._resend(batch.part([following], trace))
+        self._backlog.leave((item for item in items if not item.following), now)
 
     def _let_go_of_doubtful(self) -> None:
         while self._doubtful and self._doubtful[0][0] <= self._clock():
             _, _, batch, item = heappop(self._doubtful)
             self._following -= bool(item.following)
-            self._let_go(batch, item, Trace())
+            self._let_go(batch, [item], Trace())
 
     def _resend(self, batch: Batch) -> None:
         """Send what is left of a batch."""

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 @dataclass(slots=True, eq=False)
 class Stretch:
@@ -40,8 +42,7 @@ class Origin:
     excludes: Callable[[str], bool] = field(repr=False)
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(msgspec.Struct, eq=False, gc=False):  # one a record, so no dataclass
     """One record on its way: what is needed to settle or to reject it.
 
     Attributes:
@@ -55,7 +56,7 @@ class Ticket:
     number: int
     origin: Origin
     line: str | bytes
-    stretch: Stretch = field(repr=False)
+    stretch: Stretch
     on_safe: Callable[[], None] | None = None
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from target_spotzee.exceptions import RunError
 from target_spotzee.wakeup import Wakeup
 
-_CHUNK_BYTES = 65_536
+_CHUNK_BYTES = 2**18
 MAX_LINE_BYTES = 64 * 2**20
 """No record is that long; without an end to a line, memory would have none."""
 

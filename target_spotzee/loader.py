@@ -73,10 +73,11 @@ class Loader:
             self.settlement.invalid(user.invalid)
         self._backlog.add(user, body, ticket, self._clock())
         self._unreaped += 1
-        if self._unreaped >= self._backlog.max_users or self._backlog.full:
+        full = self._backlog.full
+        if full or self._unreaped >= self._backlog.max_users:
             self._unreaped = 0
             self._settle_finished()
-            if self._backlog.full:
+            if full:
                 self._wait_while(lambda: self._backlog.full)
 
     def reject(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:

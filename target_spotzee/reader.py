@@ -32,12 +32,14 @@ class MessageReader(GenericSingerReader[str]):
     """Reads messages; lines may be text or, faster, bytes.
 
     Attributes:
-        line_number: Of the line being processed, from 1.
+        line: The line being processed, as it was read.
+        line_number: Its number, from 1.
         on_unknown: Called with the type of a message that is not Singer's.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.line: str | bytes = ""
         self.line_number = 0
         self.on_unknown: Callable[[str], None] = lambda _: None
 
@@ -47,15 +49,9 @@ class MessageReader(GenericSingerReader[str]):
         return sys.stdin
 
     @property
-    def line(self) -> str | bytes:
-        """The line being processed, as it was read."""
-        return self._current_message or ""
-
-    @property
     def state_text(self) -> str:
         """The value of the STATE message being processed, to the letter."""
-        line = self.line
-        return bytes(_decode_state(line).value).decode()
+        return bytes(_decode_state(self.line).value).decode()
 
     def process_lines(
         self,
@@ -75,7 +71,7 @@ class MessageReader(GenericSingerReader[str]):
             self.line_number += 1
             if not line or line.isspace():
                 continue
-            self._current_message = line
+            self.line = line
             message = self.deserialize_json(line)
             kind = message.get("type")
             if not isinstance(kind, str):

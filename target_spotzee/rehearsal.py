@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from target_spotzee.answers import Delivered
-from target_spotzee.batch import Batch
+from target_spotzee.batch import Batch, decode
 from target_spotzee.mapping import Mapping
 from target_spotzee.trace import Trace
 
@@ -38,9 +38,9 @@ class Rehearsal:
         trace.attempts = 1
         self._first_body = self._first_body or batch.body
         for item in batch.items:
-            for user, ticket in item.parts:
+            for body, ticket in item.parts:
                 examples = self._examples.setdefault(ticket.origin.stream, {})
-                for path, value in _leaves(user.payload):
+                for path, value in _leaves(decode(body)):
                     if examples.get(path) is None:
                         examples[path] = value
         return Delivered()

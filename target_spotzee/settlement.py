@@ -58,23 +58,24 @@ class Settlement:
         """Count first-class fields that could not be right."""
         self._summary.invalid_fields.update(names)
 
-    def delivered(self, item: Item) -> None:
-        """Settle a user that Spotzee took: its newest record counts, the older are folded."""
-        *folded, (_, newest) = item.parts
-        if self._rejects is not None:
+    def delivered(self, items: Iterable[Item]) -> None:
+        """Settle users that Spotzee took; of each the newest record counts, older are folded."""
+        streams = self._summary.streams
+        for item in items:
+            newest = item.parts[-1][1]
             for _, ticket in item.parts:
-                self._rejects.superseded(ticket, item.user.ids)
-        records = self._summary.streams[newest.origin.stream]
-        if self._asynchronous:
-            records.accepted += 1
-        else:
-            records.confirmed += 1
-        self._settle(newest)
-        self._safe(newest)
-        for _, ticket in folded:
-            self._summary.streams[ticket.origin.stream].folded += 1
-            self._settle(ticket)
-            self._safe(ticket)
+                records = streams[ticket.origin.stream]
+                if ticket is not newest:
+                    records.folded += 1
+                elif self._asynchronous:
+                    records.accepted += 1
+                else:
+                    records.confirmed += 1
+                records.unsettled -= 1
+                self._ledger.settle(ticket)
+                if self._rejects is not None:
+                    self._rejects.superseded(ticket, item.ids)
+                self._safe(ticket)
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map let go."""

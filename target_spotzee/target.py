@@ -197,14 +197,14 @@ class TargetSpotzee(CommandTarget):
         mark: Mark | None = None,
     ) -> None:
         """Send a record down each of its stream's routes; on each it counts as a record."""
-        routes = self._routes_of(stream)
+        routes = self._routes.get(stream) or self._routes_of(stream)
         if not isinstance(record, dict):
             raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
         if self.left is not None:
             if not self.left:
                 raise LimitReachedError("the limit is reached")
             self.left -= 1
-        settlement = self.loader.settlement
+        settlement = self.run.loader.settlement
         for route in routes:
             ticket = settlement.issue(route.origin, line)
             if mark is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from target_spotzee.batch import Item, decode, encode
 from target_spotzee.ledger import Ledger, Origin, Ticket
 from target_spotzee.mapping import User
 
@@ -62,6 +63,17 @@ def tickets(count: int) -> list[Ticket]:
     """Tickets of records nobody will look at."""
     ledger = Ledger()
     return [ledger.issue(ORIGIN, "") for _ in range(count)]
+
+
+def item_of(user: User, *tickets: Ticket) -> Item:
+    """A user that waits, of as many records as there are tickets."""
+    body = encode(user)
+    return Item(user.ids, user.identities, body, [(body, ticket) for ticket in tickets])
+
+
+def user_in(item: Item) -> User:
+    """The user that an item would send."""
+    return User(decode(item.body))
 
 
 def leaves(value: Any) -> list[Any]:

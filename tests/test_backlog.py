@@ -41,7 +41,7 @@ def taken(backlog: Backlog, now: float = 0.0) -> list[Batch]:
 
 def settle(backlog: Backlog, batch: Batch, now: float = 0.0) -> None:
     for item in batch.items:
-        backlog.leave(item.user.identities, now)
+        backlog.leave([item], now)
 
 
 def sent_in_order(users: Iterable[User], max_users: int = MAX_USERS) -> list[Batch]:
@@ -64,7 +64,10 @@ class TestFolding:
     def test_a_later_record_with_the_same_ids_folds_into_the_one_that_waits(self) -> None:
         users = [user_of("a", "b", n=1), user_of("c"), user_of("a", "b", m=2)]
         (batch,) = sent_in_order(users)
-        assert [item.user for item in batch.items] == [user_of("a", "b", n=1, m=2), user_of("c")]
+        assert [strategies.user_in(item) for item in batch.items] == [
+            user_of("a", "b", n=1, m=2),
+            user_of("c"),
+        ]
         assert numbers(batch.items) == [1, 3, 2]
         assert batch.body == (
             b'[{"external_id":"a","anonymous_id":"b","data":{"n":1,"m":2}},{"external_id":"c"}]'
@@ -77,7 +80,7 @@ class TestFolding:
         assert taken(backlog) == []
         settle(backlog, first)
         (second,) = taken(backlog)
-        assert [item.user for item in second.items] == [user_of("a", n=3)]
+        assert [strategies.user_in(item) for item in second.items] == [user_of("a", n=3)]
         assert len(second.items[0].parts) == 2
 
     def test_one_that_is_under_way_is_left_alone(self) -> None:
@@ -85,7 +88,7 @@ class TestFolding:
         (first,) = taken(backlog)
         body = first.body
         filled(backlog, [user_of("a", n=2)])
-        assert first.items[0].user == user_of("a", n=1)
+        assert strategies.user_in(first.items[0]) == user_of("a", n=1)
         assert len(first.items[0].parts) == 1
         assert first.body == body
 
@@ -173,6 +176,18 @@ class TestTaking:
         assert backlog.full
         assert [len(batch.items) for batch in taken(backlog)] == [1]
 
+    def test_it_is_full_while_four_batches_could_leave(self) -> None:
+        """Whoever waits for nobody needs no more; whoever is held is bounded by its records."""
+        backlog = filled(Backlog("run", 2), [user_of(f"u{number}") for number in range(7)])
+        assert not backlog.full
+        filled(backlog, [user_of("u7")])
+        assert backlog.full
+        (first, *_) = taken(backlog)
+        assert not backlog.full
+        filled(backlog, [user_of("u0", n=number) for number in range(20)])
+        assert (len(backlog), backlog.full) == (20, False)
+        assert [item.ids[0] for item in first.items] == ["u0", "u1"]
+
     def test_a_batch_is_full_once_a_body_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backlogs, "MAX_BODY_BYTES", 100)
         backlog = Backlog("run", 5, max_records=500)
@@ -187,10 +202,10 @@ class TestTaking:
         (first,) = taken(backlog)
         filled(backlog, map(user_of, "acbd"))
         (second,) = taken(backlog)
-        assert [item.user for item in second.items] == [user_of("c"), user_of("d")]
+        assert [strategies.user_in(item) for item in second.items] == [user_of("c"), user_of("d")]
         settle(backlog, first)
         (third,) = taken(backlog)
-        assert [item.user for item in third.items] == [user_of("a"), user_of("b")]
+        assert [strategies.user_in(item) for item in third.items] == [user_of("a"), user_of("b")]
 
     def test_a_user_waits_until_both_its_ids_are_free(self) -> None:
         backlog = filled(Backlog("run", 1), [user_of("a"), user_of(None, "b"), user_of("a", "b")])
@@ -298,7 +313,7 @@ def test_any_schedule_keeps_users_apart_and_in_order_and_comes_to_an_end(
         steps = [0] * bool(coming and not backlog.full) + [1, 2] * bool(under_way)
         batch = backlog.take(0.0) if not steps or chance.random() < 0.5 else None
         if batch is not None:
-            owned = set(chain.from_iterable(item.user.identities for item in under_way))
+            owned = set(chain.from_iterable(item.identities for item in under_way))
             assert owned.isdisjoint(batch.identities), "two requests share an identity"
             assert len(set(batch.identities)) == len(batch.identities)
             assert 1 <= len(batch.items) <= max_users
@@ -310,15 +325,16 @@ def test_any_schedule_keeps_users_apart_and_in_order_and_comes_to_an_end(
             backlog.add(user, encode(user), ticket, 0.0)
         else:
             item = under_way.pop(chance.randrange(len(under_way)))
-            backlog.leave(item.user.identities, 0.0)
+            backlog.leave([item], 0.0)
             settled.append(item)
         assert len(backlog) <= max_records
 
     assert sorted(numbers(settled)) == list(range(1, len(users) + 1))
     for item in settled:
-        assert [user for user, _ in item.parts] == [users[n - 1] for n in numbers([item])]
+        bodies = [encode(users[number - 1]) for number in numbers([item])]
+        assert [body for body, _ in item.parts] == bodies
         assert numbers([item]) == sorted(numbers([item]))
-    assert strategies.spotzee_after(item.user for item in settled) == (
+    assert strategies.spotzee_after(map(strategies.user_in, settled)) == (
         strategies.spotzee_after(before)
     )
     assert users == before

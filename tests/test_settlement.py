@@ -18,6 +18,7 @@ from target_spotzee.mapping import User
 from target_spotzee.rejects import Reason, RejectsFile
 from target_spotzee.settlement import Settlement
 from target_spotzee.summary import Records, Summary
+from tests import strategies
 from tests.strategies import ORIGIN
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
@@ -68,8 +69,7 @@ class Books:
 
 
 def item_of(*tickets: Ticket) -> Item:
-    user = User({"external_id": "a"})
-    return Item(user, b"", [(user, ticket) for ticket in tickets])
+    return strategies.item_of(User({"external_id": "a"}), *tickets)
 
 
 class TestEnds:
@@ -81,20 +81,20 @@ class TestEnds:
 
     def test_confirmed(self) -> None:
         books = Books()
-        books.settlement.delivered(item_of(*books.issue()))
+        books.settlement.delivered([item_of(*books.issue())])
         assert books.records == Records(read=1, confirmed=1)
         assert books.state() == ["a"]
 
     def test_accepted_is_not_confirmed(self) -> None:
         books = Books(asynchronous=True)
-        books.settlement.delivered(item_of(*books.issue(2)))
+        books.settlement.delivered([item_of(*books.issue(2))])
         assert books.records == Records(read=2, accepted=1, folded=1)
         assert books.state() == ["a"]
 
     def test_folded_of_whichever_stream(self) -> None:
         books = Books()
         (older,) = books.issue(1, OTHER)
-        books.settlement.delivered(item_of(older, *books.issue(2)))
+        books.settlement.delivered([item_of(older, *books.issue(2))])
         assert books.summary.streams["orders"] == Records(read=1, folded=1)
         assert books.records == Records(read=2, confirmed=1, folded=1)
         assert books.state() == ["a"]
@@ -127,9 +127,9 @@ class TestEnds:
         for end in ends:
             (ticket,) = books.issue()
             if end == "confirmed":
-                books.settlement.delivered(item_of(ticket))
+                books.settlement.delivered([item_of(ticket)])
             elif end == "folded":
-                books.settlement.delivered(item_of(ticket, *books.issue()))
+                books.settlement.delivered([item_of(ticket, *books.issue())])
             elif end == "filtered":
                 books.settlement.filtered(ticket)
             elif end == "ignored":
@@ -150,7 +150,7 @@ class TestMarks:
         books, marked = Books(), list[int]()
         first, second = books.issue(2)
         first.on_safe, second.on_safe = (lambda: marked.append(1)), (lambda: marked.append(2))
-        books.settlement.delivered(item_of(first, second))
+        books.settlement.delivered([item_of(first, second)])
         assert sorted(marked) == [1, 2]
 
     def test_rejected_anew_only_when_it_is_safe(self, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ class TestMarks:
         older, newer = books.issue(2)
         books.settlement.rejected(older, BAD, ("a", None))
         books.settlement.publish()
-        books.settlement.delivered(item_of(newer))
+        books.settlement.delivered([item_of(newer)])
         assert json.loads(path.read_text().splitlines()[1])["reject"]["done"] is True
         file.close()
 
@@ -191,8 +191,8 @@ class TestRejected:
         books = Books()
         first, second, third = books.issue(3)
         books.settlement.rejected(second, BAD)
-        books.settlement.delivered(item_of(third))
-        books.settlement.delivered(item_of(first))
+        books.settlement.delivered([item_of(third)])
+        books.settlement.delivered([item_of(first)])
         assert books.state() == []
         assert books.ledger.held_at == 2
         assert books.records == Records(read=3, confirmed=2, rejected=1)
@@ -270,8 +270,8 @@ class TestPublishing:
         books.settlement.checkpoint("a")
         books.settlement.checkpoint("b")
         assert books.published() == []
-        books.settlement.delivered(item_of(first))
-        books.settlement.delivered(item_of(second))
+        books.settlement.delivered([item_of(first)])
+        books.settlement.delivered([item_of(second)])
         assert books.published() == ["b"]
         assert books.published() == ["b"]
         assert books.summary.states_printed == 1
@@ -283,5 +283,5 @@ class TestPublishing:
         (after,) = books.issue()
         books.settlement.checkpoint("b")
         books.settlement.rejected(after, BAD)
-        books.settlement.delivered(item_of(before))
+        books.settlement.delivered([item_of(before)])
         assert books.published() == ["a"]
