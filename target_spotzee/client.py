@@ -109,6 +109,7 @@ class Client:
             proxies=session.proxies,
         )
         self._pool = cast("urllib3.HTTPConnectionPool", pool)
+        self._connections = 0
         self._base = adapter.request_url(request, session.proxies)
         self._method, self._path = (
             ("POST", "/users/batch") if endpoint.synchronous else ("PATCH", "/users")
@@ -203,6 +204,9 @@ class Client:
                 self._doubt(trace)
             return Again(fault.reason), False
         seconds = self._clock() - started
+        if self._pool.num_connections != self._connections:
+            self._connections = self._pool.num_connections
+            self._gate.late(started)
         trace.spent_seconds += seconds
         trace.durations_ms.append(round(1000 * seconds))
         trace.request_id = answer.request_id

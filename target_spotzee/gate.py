@@ -68,6 +68,11 @@ class Gate:
             said, self._said[reason] = self._said.get(reason, -math.inf), now
         return now - said > 1
 
+    def late(self, started: float) -> None:
+        """Note that a request that began at ``started`` may have arrived only now."""
+        with self._lock:
+            self._pacer.late(started)
+
     def limited(self, started: float, retry_after_seconds: float | None) -> float | None:
         """Note a 429 to a request that began at ``started``; return the pause if one begins."""
         with self._lock:

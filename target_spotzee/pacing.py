@@ -6,12 +6,14 @@ Spotzee allows 1,000 requests in any 10 seconds per source address and answers m
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-WINDOW_SECONDS = 10.1
+_MARGIN_SECONDS = 0.1
+WINDOW_SECONDS = 10 + _MARGIN_SECONDS
 """A tenth more than Spotzee's window: requests may bunch up on their way."""
 MAX_BACKOFF_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
@@ -92,6 +94,21 @@ class Pacer:
             self._starts.append(now)
             return 0.0
         return self._starts[len(self._starts) - self._share] + WINDOW_SECONDS - now
+
+    def late(self, started: float) -> None:
+        """Count a request that has just been answered from when it may have arrived.
+
+        Spotzee counts arrivals, and one that had to connect first arrives long after it began.
+        The window's margin covers a part of that.
+
+        Args:
+            started: When it began.
+        """
+        arrived = self._clock() - _MARGIN_SECONDS
+        taken = bisect_right(self._starts, started) - 1
+        if taken >= 0 and arrived > started:
+            del self._starts[taken]
+            insort(self._starts, arrived)
 
     def limited(self, started: float, retry_after: float | None) -> float | None:
         """Note a 429: everybody pauses.

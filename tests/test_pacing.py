@@ -172,6 +172,34 @@ class TestBudget:
         for earlier, later in zip(starts, starts[max_requests:], strict=False):
             assert later - earlier > SPOTZEE_WINDOW_SECONDS
 
+    @given(
+        st.integers(1, 5),
+        st.lists(st.tuples(st.floats(0, 12), st.floats(0, 12) | st.just(0.1)), max_size=60),
+    )
+    def test_nor_do_ten_seconds_of_arrivals_where_a_request_had_to_connect(
+        self, max_requests: int, steps: list[tuple[float, float]]
+    ) -> None:
+        clock = Clock()
+        pacer = pacer_of(max_requests, clock)
+        arrivals = []
+        for pause, on_the_way in steps:
+            clock.now += pause
+            wait_for_a_slot(pacer, clock)
+            started = clock.now
+            clock.now += on_the_way
+            pacer.late(started)
+            arrivals.append(clock.now)
+        for earlier, later in zip(arrivals, arrivals[max_requests:], strict=False):
+            assert later - earlier > SPOTZEE_WINDOW_SECONDS - 1e-6
+
+    def test_a_request_that_connected_at_once_is_counted_from_its_start(self) -> None:
+        clock = Clock()
+        pacer = pacer_of(1, clock)
+        assert pacer.reserve() == 0.0
+        clock.now += 0.05
+        pacer.late(1000.0)
+        assert pacer.reserve() == pytest.approx(10.05)
+
     def test_a_slot_is_taken_whenever_none_has_to_be_waited_for(self) -> None:
         """Sums and differences of times round differently; 0 has to mean the slot all the same."""
         for number in range(2_000):
