@@ -21,6 +21,8 @@ from target_spotzee.wakeup import Wakeup
 
 PROGRESS_SECONDS = 10.0
 
+_NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
+
 logger = logging.getLogger("target-spotzee")
 
 
@@ -61,7 +63,11 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        body = encode(user)
+        try:
+            body = encode(user)
+        except UnicodeEncodeError:
+            self.reject(ticket, _NO_TEXT, user.ids)
+            return
         if len(body) > MAX_BODY_BYTES - 2:
             self.reject(
                 ticket,

@@ -11,19 +11,17 @@ import os
 from hashlib import sha256
 from typing import Any
 
-import msgspec
+from target_spotzee import codec
 
 _FLAG = b'"reject":{"done":'
 _OPEN = b"false"
 _DONE = b"true "
 
-_encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
-
 
 def content_id(stream: str, record: dict[str, Any]) -> str:
     """Return what tells a record from every other: its stream and content, `_sdc_*` left out."""
     content = {name: value for name, value in record.items() if not name.startswith("_sdc_")}
-    return sha256(_encode([stream, content])).hexdigest()[:16]
+    return sha256(codec.encode([stream, content], in_order=True)).hexdigest()[:16]
 
 
 def place_in(line: bytes) -> int | None:

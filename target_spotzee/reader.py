@@ -9,16 +9,13 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
+from target_spotzee import codec
 from target_spotzee.exceptions import RunError
-
-# Numbers that are no integers become decimals: exact, as the tap wrote them.
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 
 class _State(msgspec.Struct):
@@ -51,7 +48,10 @@ class MessageReader(GenericSingerReader[str]):
     @property
     def state_text(self) -> str:
         """The value of the STATE message being processed, to the letter."""
-        return bytes(_decode_state(self.line).value).decode()
+        try:
+            return bytes(_decode_state(self.line).value).decode()
+        except msgspec.DecodeError:
+            return codec.member_text(self.line, "value")
 
     def process_lines(
         self,
@@ -93,10 +93,17 @@ class MessageReader(GenericSingerReader[str]):
             RunError: It is no JSON object.
         """
         try:
-            return _decode(line)
+            try:
+                return codec.decode(line)
+            except msgspec.DecodeError:
+                message = codec.decode_odd(line)
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
             kind = "is nested too deeply" if isinstance(error, RecursionError) else "is no message"
             raise self._broken(kind) from None
+        # A record is rejected for it alone, and a state is the tap's affair.
+        if message.get("type") not in ("RECORD", "STATE"):
+            raise self._broken("holds half of a surrogate pair")
+        return message
 
     def assert_line_requires(  # type: ignore[override]  # the SDK's is static and prints the line
         self,

@@ -11,20 +11,15 @@ import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from target_spotzee import marks
+from target_spotzee import codec, marks
 from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Origin, Ticket
 from target_spotzee.mapping import Ids
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 _START = b'{"type":"'
 
 
@@ -115,7 +110,7 @@ class RejectsFile:
             ids: Its user's, if they are known.
         """
         origin = ticket.origin
-        message = {"type": "RECORD", **_decode(ticket.line)}
+        message = {"type": "RECORD", **codec.decode_any(ticket.line)}
         stream = message["stream"]
         record = {
             column: value
@@ -127,7 +122,7 @@ class RejectsFile:
         if kept.place is None:
             if self._described.get(stream) is not origin:
                 self._described[stream] = origin
-                self._pending.append(_encode(_without_excluded(origin)))
+                self._pending.append(codec.encode(_without_excluded(origin)))
             message.pop("reject", None)  # of an earlier run; the new one must be the last key
             message["record"] = record
             message["reject"] = {
@@ -139,7 +134,7 @@ class RejectsFile:
                 "run_id": self._run_id,
                 "time": self._now().isoformat(),
             }
-            kept.line = _encode(message)
+            kept.line = codec.encode(message)
             self._pending.append(kept)
         if ids is not None:
             self._by_user.setdefault((origin.stream, ids), []).append(kept)
@@ -256,7 +251,7 @@ class RejectsFile:
 
 def _without_excluded(origin: Origin) -> dict[str, Any]:
     """Return a SCHEMA message that fits records without their excluded columns."""
-    message: dict[str, Any] = {"type": "SCHEMA", **_decode(origin.schema)}
+    message: dict[str, Any] = {"type": "SCHEMA", **codec.decode(origin.schema)}
     for names in ("key_properties", "bookmark_properties"):
         if isinstance(message.get(names), list):
             message[names] = [name for name in message[names] if not origin.excludes(name)]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-import msgspec
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     ConfigValidationError,
@@ -19,7 +18,7 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 from singer_sdk.sinks import Sink
 
-from target_spotzee import settings
+from target_spotzee import codec, settings
 from target_spotzee.command import CommandTarget
 from target_spotzee.exceptions import (
     LimitReachedError,
@@ -36,8 +35,6 @@ from target_spotzee.rejects import Reason
 from target_spotzee.replay import Mark, Replay
 from target_spotzee.run import now
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +175,7 @@ class TargetSpotzee(CommandTarget):
         self._load(
             stream,
             record,
-            _encode({"type": "RECORD", "stream": stream, "record": record}),
+            codec.encode({"type": "RECORD", "stream": stream, "record": record}),
         )
 
     def _routes_of(self, stream: str) -> list[_Route]:

@@ -84,9 +84,19 @@ class TestMessages:
             ("true", True),
         ],
     )
-    def test_numbers_are_exact(self, text: str, value: object) -> None:
-        (message,) = listen(f'{{"type":"RECORD","record":{{"n":{text}}}}}')
+    @pytest.mark.parametrize("odd", ["", '"odd":"\\ud800",'])
+    def test_numbers_are_exact(self, text: str, value: object, odd: str) -> None:
+        (message,) = listen(f'{{"type":"RECORD","record":{{{odd}"n":{text}}}}}')
         assert repr(message["record"]["n"]) == repr(value)
+
+    def test_of_a_doubled_name_the_last_counts(self) -> None:
+        for odd in ("", "\\udfff"):
+            (message,) = listen(f'{{"type":"RECORD","a":1,"record":{{"a":"{odd}"}},"a":2}}')
+            assert message["a"] == 2
+
+    def test_of_records_may_hold_half_of_a_surrogate_pair(self) -> None:
+        for line in ('{"type":"RECORD","record":"\\uD800é"}', '{"type":"RECORD","\\udfff":"☂"}'):
+            assert listen(line) == listen(line.encode()) == [json.loads(line)]
 
 
 class TestBrokenLines:
@@ -104,12 +114,19 @@ class TestBrokenLines:
             '{"type":"RECORD","record":{"x":NaN}}',
             '{"type":"RECORD","record":{"x":1e9999999999999999999}}',
             '{"type":"RECORD","record":{"x":' + "1" * 5000 + "}}",
-            '{"type":"RECORD","record":{"x":"\\ud800"}}',
+            '{"type":"RECORD","record":{"x":"\\ud800","y":NaN}}',
+            '{"type":"RECORD","record":{"x":"\\ud800","y":1e9999999999999999999}}',
+            '{"type":"RECORD","record":{"x":"\\ud800","y":' + "1" * 5000 + "}}",
+            '{"type":"RECORD","record":{"x":"\\ud800\x01"}}',
+            '["\\ud800"]',
+            '{"type":"RECORD","record":{"x":"\\ud800"',
+            '{"type":"RECORD","record":{"x":"\ud800"}}',
+            b'{"type":"RECORD","record":{"x":"\\ud800","y":"\xff"}}',
             b'{"type":"RECORD","record":{"x":"\xff"}}',
             b"\x00\x01",
             "\ufeff{}",
         ],
-        ids=lambda line: repr(line)[:40],
+        ids=lambda line: repr(line)[:60],
     )
     def test_end_the_run(self, line: str | bytes) -> None:
         with pytest.raises(RunError) as caught:
@@ -124,6 +141,11 @@ class TestBrokenLines:
     def test_that_never_end_are_told_as_such(self) -> None:
         with pytest.raises(RunError, match=r"^line 1 of the input is nested too deeply"):
             listen('{"a":' * 100_000)
+
+    @pytest.mark.parametrize("kind", ["SCHEMA", "ACTIVATE_VERSION", "BATCH", "\\ud800"])
+    def test_with_text_that_is_none_are_told_as_such(self, kind: str) -> None:
+        with pytest.raises(RunError, match=r"^line 1 of the input holds half of a surrogate pair;"):
+            listen(f'{{"type":"{kind}","stream":"\\ud800"}}')
 
     @pytest.mark.parametrize(
         "line", ["{}", '{"type":null}', '{"type":5}', '{"type":["QXZJ"]}', '{"type":{"QXZJ":1}}']
@@ -153,7 +175,8 @@ class TestBrokenLines:
                 '{"{}":1}',
                 '["{}"]',
                 '{"type":"RECORD","record":{}}',
-                '{"type":"RECORD","record":"{}\\ud800"}',
+                '{"type":"RECORD","record":"{}\\ud800}',
+                '{"type":"SCHEMA","stream":"{}\\ud800"}',
                 '{"type":"RECORD","record":"{}\x01"}',
                 '{"type":"RECORD","record":{"a":"{}"}}{}',
             ]
@@ -188,10 +211,17 @@ class TestStates:
             "null",
             "[]",
             '"text"',
+            '"\\ud800"',
+            '{"a": 1.50,  "\\udc00" :["\\ud83d\\ude00☂", {} , []]}',
         ],
     )
     @pytest.mark.parametrize(
-        "form", ['{"type":"STATE","value":%s}', '{"value": %s , "type":"STATE"}']
+        "form",
+        [
+            '{"type":"STATE","value":%s}',
+            '{"value": %s , "type":"STATE"}',
+            ' {"\\udfff":[],"value":1 ,\t"type":"STATE" , "value" : %s } ',
+        ],
     )
     def test_go_through_to_the_letter(self, text: str, form: str) -> None:
         line = form.replace("%s", text)

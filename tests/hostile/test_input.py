@@ -52,7 +52,6 @@ def assert_told(result: Result, exit_code: int, *words: str) -> None:
         pytest.param(record("-Infinity").encode(), id="-Infinity"),
         pytest.param(record("01").encode(), id="leading zero"),
         pytest.param(record("1e99999999999999999999").encode(), id="exponent beyond decimals"),
-        pytest.param(record('"\\ud800"').encode(), id="lone surrogate, escaped"),
         pytest.param(record('"\ud800"').encode(errors="surrogatepass"), id="lone surrogate"),
         pytest.param(record('"\xff"').encode("latin-1"), id="Latin-1"),
         pytest.param(record("1").encode("utf-16"), id="UTF-16"),
@@ -102,6 +101,87 @@ def test_what_is_odd_but_right_arrives(
     result = run(target, record(text))
     assert result.exit_code == 0, result.stderr
     assert sandbox.users["1"]["data"] == {"odd": value}
+
+
+HALF = '"\\ud83d"'
+"""A pair of surrogates that was cut in two: JSON, but no text."""
+
+
+class TestHalfOfASurrogatePair:
+    @pytest.mark.parametrize(
+        "odd",
+        [HALF, f'{{"a":[{HALF}]}}', f"{{{HALF}:1}}", f'1,"email":"ada@example.com",{HALF}:2'],
+        ids=["value", "value within", "name within", "column"],
+    )
+    def test_costs_its_record_only(self, target: Target, sandbox: Sandbox, odd: str) -> None:
+        lines = [singer.record(id=2), record(odd), singer.record(id=3), singer.state({"read": 3})]
+        result = run(target, *lines)
+        assert result.exit_code == 3, result.stderr
+        assert sorted(sandbox.users) == ["2", "3"]
+        assert result.states == [{"read": 3}]
+        assert list(result.summary["rejects"]) == ["text_invalid"]
+        assert result.records == {"read": 3, "confirmed": 2, "rejected": 1}
+
+    def test_is_kept_as_it_came_and_replayed_without_growing(self, target: Target) -> None:
+        odd = f'{HALF},"spent":1.50,"big":{10**30},"deep":{{"b":[],"a":{{}}}}'
+        run(target, record(odd))
+        kept = target.rejects_path.read_bytes()
+        for number in range(3):
+            run(target, record(odd))  # the tap sends it again
+            assert target.rejects_path.read_bytes() == kept
+            again = target.folder / f"again-{number}.singer"
+            target.rejects_path.rename(again)
+            with again.open("rb") as stdin:
+                process = target.start(stdin=stdin)
+                result = target.result(process, *process.communicate())
+            assert result.exit_code == 3
+            assert b'"done":true' in again.read_bytes()
+            kept = target.rejects_path.read_bytes()
+            assert kept.count(b"\n") == 2
+            _, line = kept.splitlines()
+            assert f'"record":{{"id":1,"odd":{odd}}}'.encode() in line.replace(b'", ', b'",')
+
+    def test_in_a_column_that_is_not_sent_costs_nothing(
+        self,
+        target: Target,
+        sandbox: Sandbox,
+    ) -> None:
+        streams = {"customers": {"exclude": ["odd"]}}
+        assert run(target, record(HALF), streams=streams).exit_code == 0
+        assert list(sandbox.users) == ["1"]
+
+    @pytest.mark.parametrize("field", ["email", "timezone", "locale"])
+    def test_in_a_field_is_one_more_value_that_can_t_be_right(
+        self,
+        target: Target,
+        sandbox: Sandbox,
+        field: str,
+    ) -> None:
+        lines = singer.schema(properties=["id", field]), singer.record(id=1, **{field: "\ud83d"})
+        result = run(target, *lines)
+        assert result.exit_code == 0, result.stderr
+        assert result.summary["invalid_fields"] == {field: 1}
+        assert list(sandbox.users) == ["1"]
+
+    def test_in_an_id_costs_its_record_only(self, target: Target, sandbox: Sandbox) -> None:
+        result = run(target, singer.record(id="a\ud83d"), singer.record(id="a"))
+        assert result.records == {"read": 2, "confirmed": 1, "rejected": 1}
+        assert list(sandbox.users) == ["a"]
+
+    def test_in_a_state_goes_through_to_the_letter(self, target: Target) -> None:
+        state = f'{{"a": {HALF} , "n":1.50}}'
+        result = run(target, record("1"), f'{{"type":"STATE","value":{state}}}\n')
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == state + "\n"
+
+    def test_in_a_schema_ends_the_run(self, target: Target, sandbox: Sandbox) -> None:
+        result = run(target, singer.record(id=2), singer.schema(properties=["id", "\ud83d"]))
+        assert_told(result, 1, "line 3", "half of a surrogate pair")
+        assert set(sandbox.users) <= {"2"}
+
+    def test_in_a_stream_s_name_ends_the_run(self, target: Target) -> None:
+        result = run(target, f'{{"type":"RECORD","stream":{HALF},"record":{{}}}}\n')
+        assert_told(result, 1, "before its SCHEMA")
 
 
 def test_of_a_doubled_column_the_last_counts(target: Target, sandbox: Sandbox) -> None:
