@@ -52,9 +52,10 @@ docs: $(READY) $(TAP_READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-# Hundreds of seeded runs in which everything fails: one table, all zeros. RUNS=50 for fewer.
+# Hundreds of seeded runs in which everything fails: one table, all zeros. RUNS=50 for fewer;
+# WRITE=docs/faults.md renews that page.
 chaos: $(READY)
-	@$(BIN)/python -m tests.chaos $(if $(RUNS),--runs $(RUNS))
+	@$(BIN)/python -m tests.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(WRITE),--write $(WRITE))
 
 # One process for ten minutes, or MINUTES=60: memory, files and threads stay flat.
 soak: $(READY)

@@ -1,4 +1,4 @@
-"""Runs seeds and prints the table: ``python -m tests.chaos [--runs N] [--seed N] [--jobs N]``."""
+"""Runs seeds and prints the table: ``python -m tests.chaos [--runs N] [--seed N] [--write F]``."""
 
 # ruff: noqa: T201 - a command talks by printing
 
@@ -9,10 +9,12 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import datetime, timezone
 from multiprocessing import get_context
 from pathlib import Path
 
 from tests.chaos.finding import find
+from tests.chaos.page import page
 from tests.chaos.run import play
 from tests.chaos.scenario import CELLS, ROWS, scenario
 from tests.chaos.table import Table
@@ -39,10 +41,10 @@ def show(seed: int) -> bool:
     return not problems
 
 
-def sweep(seeds: list[int], jobs: int) -> bool:
-    """Run many seeds and print the table; say whether all promises were kept."""
+def sweep(seeds: list[int], jobs: int, write: Path | None) -> bool:
+    """Run many seeds, print the table and write the page; say whether all promises were kept."""
     table = Table()
-    failed = 0
+    broken = []
     began = time.monotonic()
     # A fresh interpreter for each worker: threads of a sandbox do not survive a fork.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -52,11 +54,16 @@ def sweep(seeds: list[int], jobs: int) -> bool:
             for problem in finding.problems[:3]:
                 print(f"seed {finding.seed} {finding.cell}: {problem.kind}: {problem.text}")
             if finding.problems:
-                failed += 1
+                broken.append(finding.seed)
                 print(f"  again: python -m tests.chaos --seed {finding.seed}", flush=True)
-    print(table.text([(row.name, delivery, count) for row, delivery, count in CELLS]))
-    print(f"{len(seeds)} runs, {failed} with problems, {time.monotonic() - began:.0f} s")
-    return not failed
+    order = [(row.name, delivery, count) for row, delivery, count in CELLS]
+    print(table.text(order))
+    print(f"{len(seeds)} runs, {len(broken)} with problems, {time.monotonic() - began:.0f} s")
+    if write is not None:
+        today = datetime.now(timezone.utc).date()
+        text = page(table, order, seeds=seeds, broken=broken, day=today)
+        write.write_text(text, encoding="utf-8")
+    return not broken
 
 
 def main() -> None:
@@ -69,6 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--jobs", type=int, default=6, help="how many at once; they wait most of the time"
     )
+    parser.add_argument("--write", type=Path, help="write the table as a page in Markdown")
     options = parser.parse_args()
     if options.seed is not None:
         sys.exit(not show(options.seed))
@@ -77,7 +85,7 @@ def main() -> None:
         for seed in range(options.first, options.first + options.runs)
         if options.row in (None, CELLS[seed % len(CELLS)][0].name)
     ]
-    sys.exit(not sweep(seeds, options.jobs))
+    sys.exit(not sweep(seeds, options.jobs, options.write))
 
 
 if __name__ == "__main__":

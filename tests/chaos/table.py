@@ -41,14 +41,19 @@ class Table:
         self._lines.setdefault(finding.cell, _Line()).add(finding)
         self._all.add(finding)
 
-    def text(self, order: list[Cell]) -> str:
-        """Return the table, its lines in this order."""
+    def rows(self, order: list[Cell]) -> list[list[str]]:
+        """Return the heads, the lines in this order, and their sum."""
         rows = [list(_HEADS)]
         for cell in order:
             if cell in self._lines:
                 fault, delivery, in_flight = cell
                 rows.append([fault, delivery, str(in_flight), *self._lines[cell].texts()])
         rows.append(["all", "", "", *self._all.texts()])
+        return rows
+
+    def text(self, order: list[Cell]) -> str:
+        """Return the table for a terminal."""
+        rows = self.rows(order)
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(

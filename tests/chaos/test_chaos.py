@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 from tests.chaos.finding import Finding, find
+from tests.chaos.page import page
 from tests.chaos.scenario import CELLS, scenario
 from tests.chaos.table import Table
+from tests.chaos.verdict import Problem
 
 SEEDS = range(4, len(CELLS), 10)
 """A few of the table's cells, no two of one fault."""
@@ -40,3 +43,21 @@ def test_the_table_adds_up() -> None:
     assert head.split()[:3] == ["fault", "delivery", "in"]
     assert " ".join(line.split()) == "500 sync 8 2 4 400 0 0 0 0 0 1.5 s"
     assert " ".join(total.split()) == "all 2 4 400 0 0 0 0 0 1.5 s"
+
+
+def test_the_page_holds_the_table_and_names_what_broke() -> None:
+    table = Table()
+    problem = Problem("stale", "user 1's email is an older one")
+    for seed, problems in ((7, []), (8, [problem])):
+        table.add(Finding(seed, ("500", "sync", 8), 1, 200, problems, 1.5))
+    order = [("503", "sync", 8), ("500", "sync", 8)]
+    text = page(table, order, seeds=range(7, 9), broken=[8], day=date(2026, 11, 3))
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    heads, places, line, total = lines
+    assert heads == table.rows(order)[0]
+    assert len(places) == len(heads)
+    assert line == ["500", "sync", "8", "2", "2", "400", "0", "1", "0", "0", "0", "1.5 s"]
+    assert total[0] == "all"
+    assert "2 runs on 3 November 2026, seeds 7 to 8: **promises were broken in 1**" in text
+    assert "of the seeds 8." in text
+    assert "user 1" not in text
