@@ -9,12 +9,13 @@ READY := .venv/ready
 TAP_READY := .venv-tap/ready
 MELTANO_READY := .venv-meltano/ready .venv-tap-postgres/ready
 TAPS_READY := .venv-tap-rest-api/ready .venv-tap-sftp/ready .venv-tap-spreadsheets/ready
+AUDIT_READY := .venv-audit/ready
 UV := .venv-lock/bin/uv
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test lint pytest browser postgres faults docs bench lock clean chaos soak
+.PHONY: demo test lint pytest browser postgres faults docs bench lock clean chaos soak audit
 
 demo: $(READY) $(TAP_READY)
 	@demo/run
@@ -61,15 +62,26 @@ chaos: $(READY)
 soak: $(READY)
 	@$(BIN)/python -m tests.chaos.soak $(if $(MINUTES),--minutes $(MINUTES))
 
+# Weak code, secrets in tracked files, known weaknesses of what is installed; not a part of `test`,
+# since it asks PyPI and may fail overnight.
+audit: $(AUDIT_READY)
+	@echo "audit: bandit"
+	@.venv-audit/bin/bandit --quiet --recursive target_spotzee
+	@echo "audit: detect-secrets"
+	@git ls-files -z | xargs -0 .venv-audit/bin/detect-secrets-hook --no-verify \
+		--filter file://tests/audit/made_up.py::is_made_up \
+		|| { echo "audit: these may be secrets; what is made up goes into tests/audit/made_up.py" >&2; exit 1; }
+	@$(foreach lock,requirements.lock demo/requirements.lock,$(call known_weaknesses,$(lock)) &&) true
+
 # Keeps the versions that are locked where it can; remove a lock file first to renew them all.
 lock: $(UV)
 	$(COMPILE) pyproject.toml --extra sandbox --group dev --output-file requirements.lock
 	$(COMPILE) demo/requirements.in --output-file demo/requirements.lock
-	for given in tests/meltano/*.in tests/taps/*.in; do \
+	for given in tests/audit/*.in tests/meltano/*.in tests/taps/*.in; do \
 		$(COMPILE) $$given --output-file $${given%.in}.lock || exit; done
 
 clean:
-	rm -rf .venv .venv-tap .venv-lock $(dir $(MELTANO_READY) $(TAPS_READY)) .demo build dist
+	rm -rf .venv .venv-tap .venv-lock $(dir $(AUDIT_READY) $(MELTANO_READY) $(TAPS_READY)) .demo build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # $(1) from the system's packages $(2), if that is allowed; else says that $(3) is not tested.
@@ -82,6 +94,14 @@ define from_system
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ $$as apt-get update -qq && $$as apt-get install -qq -y $(2); } >/dev/null 2>&1 \
 		|| echo "$@: apt-get could not install it, so $(3) is not tested"
+endef
+
+# What PyPI knows against the packages that lock file $(1) names. Strict: one that PyPI does not answer
+# for has not been audited.
+define known_weaknesses
+	echo "audit: pip-audit, $(1)"; \
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement $(1) \
+		|| { echo "audit: $(1) has a known weakness, or PyPI could not be asked for one; see above" >&2; exit 1; }
 endef
 
 # A new virtual environment in folder $(1).
@@ -109,6 +129,10 @@ $(READY): requirements.lock pyproject.toml
 
 $(TAP_READY): demo/requirements.lock
 	$(call locked_venv,.venv-tap,demo/requirements.lock)
+	@touch $@
+
+$(AUDIT_READY): .venv-%/ready: tests/audit/%.lock
+	$(call locked_venv,.venv-$*,$<)
 	@touch $@
 
 $(MELTANO_READY): .venv-%/ready: tests/meltano/%.lock

@@ -182,7 +182,7 @@ class Faults:
     _rules: list[_Rule] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - chance, not secrecy
+        self._random = random.Random(self.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
 
     def add(self, *faults: Fault) -> None:
         """Puts rules behind those in force."""

@@ -88,7 +88,7 @@ class Operations:
         self.events: deque[Item] = deque(maxlen=keep)
         self.dropped: deque[Dropped] = deque(maxlen=keep)
         self.subscribed: dict[tuple[int, int], int] = {}
-        self._random = random.Random(options.seed)  # noqa: S311 - chance, not secrecy
+        self._random = random.Random(options.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
         self._queue: list[Callable[[], object]] = []
         self._routes: dict[str, dict[str, Callable[[Call], Reply]]] = {
             "/users": {

@@ -69,7 +69,7 @@ class Server:
             clock,
         )
         self._tiers = TierLimits(options.tier, clock) if options.tier else None
-        self._random = random.Random(options.seed)  # noqa: S311 - chance, not secrecy
+        self._random = random.Random(options.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
         self._late: set[asyncio.Task[Reply]] = set()
         self._arrived = 0
         self._files = {
