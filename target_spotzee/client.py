@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from target_spotzee.trace import Trace
 
 _CHUNK_BYTES = 65_536
 _MAX_ANSWER_BYTES = 8_000_000
+# All that Python tells of a proxy's answer to CONNECT; the rest is the proxy's words.
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 logger = logging.getLogger("target-spotzee")
 
@@ -349,7 +352,8 @@ def _transport_fault(error: Exception) -> _TransportFault:
     """Return what was the matter with the moment.
 
     Raises:
-        RunError: Trying again can't help: no such host, no TLS, no valid certificate.
+        RunError: Trying again can't help: no such host, no TLS, no valid certificate, no way past
+            the proxy.
     """
     causes = list(_causes(error))
     for cause in causes:
@@ -364,6 +368,8 @@ def _transport_fault(error: Exception) -> _TransportFault:
             raise RunError("the host in api_url does not exist; check api_url and DNS")
         if isinstance(cause, (FileNotFoundError, PermissionError)):
             raise RunError("the certificates can't be read; check REQUESTS_CA_BUNDLE")
+        if isinstance(cause, OSError) and (refusal := _TUNNEL_REFUSED.match(str(cause))):
+            return _proxy_fault(int(refusal[1]))
     for kinds, reason, may_be_applied in (
         (ConnectionRefusedError, "connection refused", False),
         (socket.gaierror, "host name not resolved", False),
@@ -373,6 +379,22 @@ def _transport_fault(error: Exception) -> _TransportFault:
         if any(isinstance(cause, kinds) for cause in causes):
             return _TransportFault(reason, may_be_applied)
     return _TransportFault(f"connection broken ({type(causes[-1]).__name__})", may_be_applied=True)
+
+
+def _proxy_fault(status: int) -> _TransportFault:
+    """Return what it means that a proxy opens no connection to Spotzee.
+
+    Raises:
+        RunError: It never will.
+    """
+    if status == 407:
+        raise RunError("the proxy asks for credentials; check HTTPS_PROXY (HTTP 407)")
+    if status >= 500 or status in (408, 425, 429):
+        reason = f"the proxy could not connect to Spotzee (HTTP {status})"
+        return _TransportFault(reason, may_be_applied=False)
+    raise RunError(
+        f"the proxy refuses to connect to Spotzee; check HTTPS_PROXY and api_url (HTTP {status})",
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,34 @@ class Forwarder(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Gatekeeper(BaseHTTPRequestHandler):
+    """A proxy that opens no connection, at first or ever."""
+
+    answers: Iterator[int]
+    upstream: str
+    seen: list[str]
+
+    def do_CONNECT(self) -> None:
+        self.seen.append(self.path)
+        self.send_response(next(self.answers), "canary-reason")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.close_connection = True
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def forwarding(
     sandbox: Sandbox,
     context: ssl.SSLContext | None = None,
+    answers: Iterator[int] | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
-    """Run a forwarder; yields its port and the paths it was asked for."""
+    """Run a forwarder or, with answers, a gatekeeper; yields its port and what it was asked for."""
     paths: list[str] = []
-    handler = type("Handler", (Forwarder,), {"upstream": sandbox.url, "seen": paths})
+    kind = Forwarder if answers is None else Gatekeeper
+    handler = type("Handler", (kind,), {"upstream": sandbox.url, "seen": paths, "answers": answers})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         if context is not None:
@@ -131,3 +152,48 @@ def test_a_proxy_that_is_no_address_is_told_without_its_password(target: Target)
     result = target.run(LINES, env=proxy)
     assert result.exit_code == 1
     assert "canary-password" not in result.stderr
+
+
+class TestAProxyThatOpensNoConnection:
+    API_URL = "https://spotzee.example/api/client"
+
+    @staticmethod
+    def environ(port: int) -> dict[str, str]:
+        return {"https_proxy": f"http://user:canary-password@127.0.0.1:{port}", "no_proxy": ""}
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (407, "the proxy asks for credentials; check HTTPS_PROXY (HTTP 407)"),
+            (403, "the proxy refuses to connect to Spotzee; check HTTPS_PROXY"),
+            (404, "the proxy refuses to connect to Spotzee; check HTTPS_PROXY"),
+        ],
+    )
+    def test_and_never_will_ends_the_run_at_once(
+        self, target: Target, sandbox: Sandbox, status: int, words: str
+    ) -> None:
+        with forwarding(sandbox, answers=repeat(status)) as (port, seen):
+            result = target.run(LINES, api_url=self.API_URL, env=self.environ(port))
+        assert result.exit_code == 1
+        (error,) = [line for line in result.stderr.splitlines() if "| ERROR" in line]
+        assert words in error
+        assert seen == ["spotzee.example:443"]
+        assert "canary" not in result.stderr
+
+    def test_for_now_is_asked_again(self, target: Target, sandbox: Sandbox) -> None:
+        with forwarding(sandbox, answers=chain([502, 429, 503], repeat(407))) as (port, seen):
+            result = target.run(LINES, api_url=self.API_URL, env=self.environ(port))
+        assert result.exit_code == 1
+        assert len(seen) == 4
+        assert "the proxy could not connect to Spotzee (HTTP 502); trying again" in result.stderr
+        assert "check HTTPS_PROXY (HTTP 407)" in result.stderr
+        assert "canary" not in result.stderr
+
+    def test_is_told_by_a_check(self, target: Target, sandbox: Sandbox) -> None:
+        with forwarding(sandbox, answers=chain([503], repeat(407))) as (port, _):
+            for words in ("could not connect to Spotzee (HTTP 503)", "asks for credentials"):
+                config = str(target.configure(api_url=self.API_URL))
+                checked = target.command(["--config", config, "--check"], env=self.environ(port))
+                assert checked.returncode == 1
+                assert words in checked.stdout
+                assert "canary" not in checked.stdout + checked.stderr
