@@ -21,11 +21,16 @@ def is_email(address: str) -> bool:
         return True
     for special in SPECIAL_USE_DOMAIN_NAMES:
         # The library refuses these by name only: under a real name it checks the rest.
-        if address.endswith((f"@{special}", f".{special}")):
-            address = address.removesuffix(special) + "example.com"
+        if address.lower().endswith((f"@{special}", f".{special}")):
+            address = address[: -len(special)] + "example.com"
             break
     try:
-        validate_email(address, check_deliverability=False)
+        validate_email(
+            address,
+            check_deliverability=False,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+        )
     except EmailNotValidError:
         return False
     return True
