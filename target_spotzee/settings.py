@@ -95,7 +95,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "max_in_flight",
         th.IntegerType(minimum=1, maximum=64),
-        default=16,
+        default=32,
         title="Requests in flight",
         description="Requests under way at once.",
     ),
