@@ -35,11 +35,14 @@ class Origin:
         stream: The stream's name after stream maps.
         schema: The tap's SCHEMA message.
         excludes: Which columns must not leave this machine, not even into the rejects file.
+        flat_name: What flattening calls a value: its name from those of the objects it is in and
+            its own; ``None`` where nothing is flattened.
     """
 
     stream: str
     schema: str | bytes
     excludes: Callable[[str], bool] = field(repr=False)
+    flat_name: Callable[[str, list[str]], str] | None = field(default=None, repr=False)
 
 
 class Ticket(msgspec.Struct, eq=False, gc=False):  # one a record, so no dataclass

@@ -123,12 +123,17 @@ class Mapping:
         self._elsewhere: list[str] = []
         self._learn(columns)
 
-    def warnings(self) -> list[str]:
-        """Return what a person should know about this mapping though it can be run."""
+    def warnings(self, before_maps: Iterable[str] = ()) -> list[str]:
+        """Return what a person should know about this mapping though it can be run.
+
+        Args:
+            before_maps: The tap's own columns, which may be excluded by name, too.
+        """
+        columns = {*self._columns, *before_maps}
         found = [
             f"stream {self.stream!r}: exclude {pattern!r} fits no column"
             for pattern in self._entry.exclude
-            if not any(fnmatchcase(column, pattern) for column in self._columns)
+            if not any(fnmatchcase(column, pattern) for column in columns)
         ]
         if "email" in self._external_id_source.lower().replace("-", ""):
             found.append(

@@ -112,17 +112,13 @@ class RejectsFile:
         origin = ticket.origin
         message = {"type": "RECORD", **codec.decode_any(ticket.line)}
         stream = message["stream"]
-        record = {
-            column: value
-            for column, value in message["record"].items()
-            if not origin.excludes(column)
-        }
+        record = _without_excluded_columns(message["record"], origin, [])
         id_ = marks.content_id(stream, record)
         kept = _Kept(ticket.number, id_, place=self._open_places.get(id_))
         if kept.place is None:
             if self._described.get(stream) is not origin:
                 self._described[stream] = origin
-                self._pending.append(codec.encode(_without_excluded(origin)))
+                self._pending.append(codec.encode(_schema_for(origin)))
             message.pop("reject", None)  # of an earlier run; the new one must be the last key
             message["record"] = record
             message["reject"] = {
@@ -249,7 +245,23 @@ class RejectsFile:
         return None
 
 
-def _without_excluded(origin: Origin) -> dict[str, Any]:
+def _without_excluded_columns(
+    record: dict[str, Any],
+    origin: Origin,
+    parents: list[str],
+) -> dict[str, Any]:
+    """Return a record that may be kept, or an object in it, which flattening takes apart."""
+    kept = {}
+    for name, value in record.items():
+        flat = origin.flat_name(name, parents) if origin.flat_name else name
+        if origin.excludes(flat):
+            continue
+        inside = origin.flat_name and isinstance(value, dict)
+        kept[name] = _without_excluded_columns(value, origin, [*parents, name]) if inside else value
+    return kept
+
+
+def _schema_for(origin: Origin) -> dict[str, Any]:
     """Return a SCHEMA message that fits records without their excluded columns."""
     message: dict[str, Any] = {"type": "SCHEMA", **codec.decode(origin.schema)}
     for names in ("key_properties", "bookmark_properties"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, cast
 
 from jsonschema import ValidationError
@@ -24,6 +24,10 @@ class Host(Protocol):
     """What sinks take from the target they are given."""
 
     settings: Settings
+
+    @property
+    def tap_columns(self) -> Collection[str]:
+        """The columns of the SCHEMA being processed, before stream maps."""
 
     @property
     def loader(self) -> Loader:
@@ -71,7 +75,7 @@ class SpotzeeSink(BatchSink):
         self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
         self._keys = frozenset(self.key_properties)
         self._sample: NumericStrings | None = NumericStrings()
-        self._warn(self.mapping.warnings())
+        self._warn(self.mapping.warnings(host.tap_columns))
 
     @property
     def max_size(self) -> int:

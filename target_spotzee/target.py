@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -15,6 +15,7 @@ from singer_sdk.exceptions import (
     StreamMapConfigError,
 )
 from singer_sdk.helpers._batch import BaseBatchFileEncoding
+from singer_sdk.helpers._flattening import FlatteningOptions, flatten_key
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 from singer_sdk.sinks import Sink
 
@@ -26,6 +27,7 @@ from target_spotzee.exceptions import (
     RunError,
     SettingsError,
 )
+from target_spotzee.exclusion import hidden_columns
 from target_spotzee.ledger import Origin
 from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
@@ -71,6 +73,7 @@ class TargetSpotzee(CommandTarget):
         self._routes: dict[str, list[_Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self._warned: set[str] = set()
+        self.tap_columns: Collection[str] = ()
         self._lines: Lines | None = None
         self._replay = Replay(None, now)
         self.message_reader.on_unknown = lambda kind: self._warn_once(
@@ -118,6 +121,7 @@ class TargetSpotzee(CommandTarget):
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         except (StreamMapConfigError, MapExpressionError) as error:
             raise MappingError(f"stream_maps: {error}") from None
+        self.tap_columns = schema["properties"].keys()
         self._routes[stream] = [
             self._route(stream, stream_map, line) for stream_map in self.mapper.stream_maps[stream]
         ]
@@ -141,8 +145,23 @@ class TargetSpotzee(CommandTarget):
         unchanged = (
             isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
         )
+        entry = sink.entry
+        flattening = stream_map.flattening_options if stream_map.flattening_enabled else None
+        hidden = hidden_columns(
+            stream,
+            self.config.get("stream_maps") or {},
+            entry,
+            stream_map.transformed_schema["properties"].keys(),
+            flattening.separator if flattening else None,
+        )
+        origin = Origin(
+            alias,
+            line,
+            lambda column: column in hidden or entry.excludes(column),
+            _flat_name(flattening) if flattening else None,
+        )
         return _Route(
-            Origin(alias, line, sink.entry.excludes),
+            origin,
             None if unchanged else stream_map.transform,
             sink,
         )
@@ -273,6 +292,16 @@ class TargetSpotzee(CommandTarget):
         self._replay = Replay(None if self.rehearsing else fd, now)
         self._lines = Lines(fd, self.run.wakeup, self.loader.tick)
         return cast("IO[str]", self._lines)
+
+
+def _flat_name(options: FlatteningOptions) -> Callable[[str, list[str]], str]:
+    """Return the rule by which the SDK names what it flattens."""
+    return lambda name, parents: flatten_key(
+        name,
+        parents,
+        options.separator,
+        max_key_length=options.max_key_length,
+    )
 
 
 def _descriptor(file: IO[str]) -> int | None:
