@@ -273,8 +273,9 @@ class Mapping:
         """Return the source of every mapped path, the automatic ones included."""
         mapping = self._entry.mapping
         problems = [problem for path in mapping for problem in _path_problems(path, mapping)]
+        problems += [problem for source in mapping.values() for problem in self._doubts(source)]
         if problems:
-            raise MappingError(f"stream {self.stream!r}: {'; '.join(problems)}")
+            raise MappingError(f"stream {self.stream!r}: {'; '.join(dict.fromkeys(problems))}")
         sources = dict(mapping)
         for name in (*IDS, *FIELDS):
             if (name,) not in sources and self._is_free(name):
@@ -294,18 +295,28 @@ class Mapping:
     def _is_free(self, column: str) -> bool:
         return column in self._columns and not self._entry.excludes(column)
 
+    def _doubts(self, source: str) -> Iterator[str]:
+        """Say what is wrong with a source that was given."""
+        if not source:
+            return
+        try:
+            column = self._source(source).column
+        except LookupError:
+            yield f"the mapping names column {source!r}, which its SCHEMA does not have"
+        else:
+            if self._entry.excludes(column):
+                yield f"column {column!r} is both mapped and excluded"
+
     def _source(self, source: str) -> Source:
-        """Compile a source: a column of exactly that name, else a path into one."""
+        """Compile a source: a column of exactly that name, else a path into one.
+
+        Raises:
+            LookupError: There is no such column.
+        """
         if source in self._columns:
             self._used.add(source)
-            compiled = Source(source)
-        else:
-            compiled = self._split(source)
-        if self._entry.excludes(compiled.column):
-            raise MappingError(
-                f"stream {self.stream!r}: column {compiled.column!r} is both mapped and excluded",
-            )
-        return compiled
+            return Source(source)
+        return self._split(source)
 
     def _split(self, source: str) -> Source:
         """Split a path at the longest prefix that is a column."""
@@ -316,10 +327,7 @@ class Mapping:
                 if _can_hold(self._columns[column], parts[end:]):
                     return Source(column, tuple(parts[end:]))
                 break
-        raise MappingError(
-            f"stream {self.stream!r}: the mapping names column {source!r}, which its SCHEMA does"
-            " not have",
-        )
+        raise LookupError(source)
 
 
 def _path_problems(

@@ -57,7 +57,7 @@ def test_a_part_of_what_is_flattened_hides_all_it_came_from() -> None:
     [
         (["secret"], {"stream_maps": {"customers": {"secret": "word", "word": "__NULL__"}}}),
         (["secret"], {"stream_maps": {"c*": {"secret": "record['word'] * 2", "word": None}}}),
-        (["word", "secret"], {"stream_maps": {"customers": {"secret": "word"}}}),
+        (["word", "secret"], {"stream_maps": {"customers": {"secret": "word", "word": None}}}),
         (["deep__word"], {"flattening_enabled": True, "flattening_max_depth": 3}),
         (
             ["made__word"],

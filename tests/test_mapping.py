@@ -276,6 +276,16 @@ class TestSources:
         assert message in str(caught.value)
         assert str(caught.value).startswith("stream 's': ")
 
+    def test_all_of_it_is_told_at_once(self) -> None:
+        mapping = {"mail": "id", "email": "nope", "phone": "nope", "data.x": "ssn", "locale": ""}
+        with pytest.raises(MappingError) as caught:
+            compiled({"id": {}, "ssn": {}}, mapping=mapping, exclude=["ssn"])
+        assert str(caught.value) == (
+            "stream 's': Spotzee has no field 'mail' (it has external_id, anonymous_id, email,"
+            " phone, timezone, locale, data); the mapping names column 'nope', which its SCHEMA does not"
+            " have; column 'ssn' is both mapped and excluded"
+        )
+
     @pytest.mark.parametrize(
         "schema",
         [{}, True, {"properties": {}}, {"properties": {"a": {}}, "additionalProperties": True}],
