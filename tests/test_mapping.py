@@ -282,8 +282,8 @@ class TestSources:
             compiled({"id": {}, "ssn": {}}, mapping=mapping, exclude=["ssn"])
         assert str(caught.value) == (
             "stream 's': Spotzee has no field 'mail' (it has external_id, anonymous_id, email,"
-            " phone, timezone, locale, data); the mapping names column 'nope', which its SCHEMA does not"
-            " have; column 'ssn' is both mapped and excluded"
+            " phone, timezone, locale, data); the mapping names column 'nope', which its SCHEMA"
+            " does not have; column 'ssn' is both mapped and excluded"
         )
 
     @pytest.mark.parametrize(
