@@ -15,13 +15,13 @@ from tests.process import Target
 @pytest.mark.parametrize(
     ("stream_map", "mapped", "hidden"),
     [
-        ({"secret": "pw", "pw": None}, ["id", "secret"], {"pw"}),
-        ({"secret": "pw + salt"}, ["id", "secret"], {"pw", "salt"}),
-        ({"secret": "record['my pw']"}, ["id", "secret"], {"my pw"}),
-        ({"secret": "md5(_.get('pw'))", "__else__": "__NULL__"}, ["secret"], {"pw"}),
-        ({"secret": "pw"}, ["id", "pw", "secret"], set()),
-        ({"shown": "pw", "secret": "id"}, ["id", "shown", "secret"], set()),
-        ({"secret": None}, ["id"], set()),
+        ({"hush": "pw", "pw": None}, ["id", "hush"], {"pw"}),
+        ({"hush": "pw + salt"}, ["id", "hush"], {"pw", "salt"}),
+        ({"hush": "record['my pw']"}, ["id", "hush"], {"my pw"}),
+        ({"hush": "md5(_.get('pw'))", "__else__": "__NULL__"}, ["hush"], {"pw"}),
+        ({"hush": "pw"}, ["id", "pw", "hush"], set()),
+        ({"shown": "pw", "hush": "id"}, ["id", "shown", "hush"], set()),
+        ({"hush": None}, ["id"], set()),
         (None, ["id"], set()),
         ("__NULL__", ["id"], set()),
     ],
@@ -30,7 +30,7 @@ from tests.process import Target
 def test_columns_that_only_live_on_in_excluded_ones(
     stream_map: object, mapped: list[str], hidden: set[str]
 ) -> None:
-    entry = Entry(exclude=("secret",))
+    entry = Entry(exclude=("hush",))
     for stream_maps in ({"users": stream_map}, {"us*": stream_map}):
         found = hidden_columns("users", stream_maps, entry, mapped)
         assert found & {"id", "pw", "salt", "my pw"} == hidden
@@ -38,10 +38,10 @@ def test_columns_that_only_live_on_in_excluded_ones(
 
 
 def test_a_copy_of_a_stream_has_a_source() -> None:
-    stream_maps = {"copy": {"__source__": "users", "secret": "pw"}}
-    entry = Entry(exclude=("secret",))
-    assert hidden_columns("users", stream_maps, entry, ["secret"]) == {"pw"}
-    assert hidden_columns("copy", stream_maps, entry, ["secret"]) == set()
+    stream_maps = {"copy": {"__source__": "users", "hush": "pw"}}
+    entry = Entry(exclude=("hush",))
+    assert hidden_columns("users", stream_maps, entry, ["hush"]) == {"pw"}
+    assert hidden_columns("copy", stream_maps, entry, ["hush"]) == set()
 
 
 def test_a_part_of_what_is_flattened_hides_all_it_came_from() -> None:
@@ -55,9 +55,9 @@ def test_a_part_of_what_is_flattened_hides_all_it_came_from() -> None:
 @pytest.mark.parametrize(
     ("exclude", "settings"),
     [
-        (["secret"], {"stream_maps": {"customers": {"secret": "word", "word": "__NULL__"}}}),
-        (["secret"], {"stream_maps": {"c*": {"secret": "record['word'] * 2", "word": None}}}),
-        (["word", "secret"], {"stream_maps": {"customers": {"secret": "word", "word": None}}}),
+        (["hush"], {"stream_maps": {"customers": {"hush": "word", "word": "__NULL__"}}}),
+        (["hush"], {"stream_maps": {"c*": {"hush": "record['word'] * 2", "word": None}}}),
+        (["word", "hush"], {"stream_maps": {"customers": {"hush": "word", "word": None}}}),
         (["deep__word"], {"flattening_enabled": True, "flattening_max_depth": 3}),
         (
             ["made__word"],
