@@ -107,18 +107,18 @@ def test_requests_carry_what_the_contract_asks_for(target: Target, sandbox: Sand
     assert "x-spotzee-client-type" not in request.headers
 
 
-def test_one_in_flight_and_32_leave_the_same_users_and_never_overlap(tmp_path: Path) -> None:
+def test_one_in_flight_and_four_leave_the_same_users_and_never_overlap(tmp_path: Path) -> None:
     records = model.updates(6000, users=400, seed=20)
     lines = [singer.schema(properties=model.COLUMNS, keys=["external_id"])]
     lines += [singer.record(**record) for record in records]
     after = []
-    for in_flight in (1, 32):
+    for in_flight in (1, 4):
         with Sandbox(latency_ms=3) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
             result = target.run(lines, max_in_flight=in_flight, batch_size_rows=20)
             assert result.exit_code == 0, result.stderr
             assert sandbox.overlaps == []
-            assert (sandbox.max_in_flight == 1) == (in_flight == 1)
+            assert sandbox.max_in_flight in ({1} if in_flight == 1 else range(2, in_flight + 1))
             after.append(sandbox.users)
 
     assert after[0] == after[1] == model.users_after(records)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,7 +25,7 @@ from target_spotzee.backlog import Backlog
 from target_spotzee.batch import Batch
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import RunError, SpotzeeError
-from target_spotzee.gate import Gate
+from target_spotzee.gate import Gate, StoppedError
 from target_spotzee.ledger import Ledger, Origin
 from target_spotzee.loader import Loader
 from target_spotzee.mapping import User
@@ -243,33 +243,35 @@ def test_the_bad_record_of_a_folded_user_is_lost_alone() -> None:
 
 class TestAFaultOfTheRun:
     def test_what_came_back_is_settled_and_nothing_new_starts(self) -> None:
-        started = threading.Event()
-        broken = threading.Event()
-
         class Failing(Spotzee):
             def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
-                if batch.number == "1":
-                    started.set()
-                    broken.wait()
-                    return super().send(batch, trace)
+                gate.pass_through()
+                sent.append(batch.number)
                 if batch.number == "2":
-                    started.wait()
-                    broken.set()
+                    queued.wait()
                     raise RunError("stop here", "req_2")
-                raise AssertionError("nothing may start after the fault")
+                with suppress(StoppedError):
+                    gate.rest(60)  # until the other has failed
+                return super().send(batch, trace)
 
-        spotzee = Failing(seed=0, flaky=False)
+        sent: list[str] = []
+        queued = threading.Event()
         failure: SpotzeeError | None = None
+        spotzee = Failing(seed=0, flaky=False)
         with loader_to(spotzee, print, max_in_flight=2, batch_size=1) as (loader, summary, gate):
+            for number in range(3):
+                user = User({"external_id": str(number), "data": {"plan": "free"}})
+                loader.take(user, loader.settlement.issue(ORIGIN, ""))
+            queued.set()
+            with suppress(StoppedError):
+                gate.rest(10)
+            assert gate.closed
             try:
-                for number in range(10):
-                    user = User({"external_id": str(number), "data": {"plan": "free"}})
-                    loader.take(user, loader.settlement.issue(ORIGIN, ""))
                 loader.finish()
             except RunError as error:
                 failure = error
         assert str(failure) == "Request req_2: stop here"
-        assert gate.closed
+        assert sorted(sent) == ["1", "2"]
         assert summary.records().confirmed == 1
         assert summary.records().unsettled == summary.records().read - 1
 
