@@ -214,7 +214,9 @@ class Dispatcher:
 
     def _delivered(self, batch: Batch, delivered: Delivered, trace: Trace) -> None:
         errors = delivered.errors
-        settled = [item for index, item in enumerate(batch.items) if index not in errors]
+        settled = batch.items
+        if errors:
+            settled = [item for index, item in enumerate(settled) if index not in errors]
         self._settlement.delivered(settled)
         self._let_go(batch, settled, trace)
         again: list[Item] = []
@@ -277,12 +279,12 @@ class Dispatcher:
                 heappush(self._doubtful, (trace.doubtful_until, next(self._order), batch, item))
                 self._following += bool(item.following)
             return
-        for item in items:
-            if item.following:
-                following, *others = item.following
-                following.following = tuple(others)
-                self._resend(batch.part([following], trace))
-        self._backlog.leave((item for item in items if not item.following), now)
+        followed = [item for item in items if item.following]
+        for item in followed:
+            following, *others = item.following
+            following.following = tuple(others)
+            self._resend(batch.part([following], trace))
+        self._backlog.leave([i for i in items if not i.following] if followed else items, now)
 
     def _let_go_of_doubtful(self) -> None:
         while self._doubtful and self._doubtful[0][0] <= self._clock():

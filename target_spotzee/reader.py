@@ -17,12 +17,22 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from target_spotzee import codec
 from target_spotzee.exceptions import RunError
 
+_UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+
 
 class _State(msgspec.Struct):
     value: msgspec.Raw
 
 
 _decode_state = msgspec.json.Decoder(_State).decode
+
+
+def _ordinary(line: str | bytes) -> dict[str, Any] | None:
+    """Return a line's message, if it is one that takes no second look."""
+    try:
+        return codec.decode(line)
+    except _UNREADABLE:
+        return None
 
 
 class MessageReader(GenericSingerReader[str]):
@@ -69,10 +79,12 @@ class MessageReader(GenericSingerReader[str]):
         counts: dict[str, int] = defaultdict(int)
         for line in file_input or self.default_input:
             self.line_number += 1
-            if not line or line.isspace():
-                continue
             self.line = line
-            message = self.deserialize_json(line)
+            message = _ordinary(line)
+            if message is None:
+                if not line or line.isspace():
+                    continue
+                message = self.deserialize_json(line)
             kind = message.get("type")
             if not isinstance(kind, str):
                 raise self._broken("has no type")
@@ -97,7 +109,7 @@ class MessageReader(GenericSingerReader[str]):
                 return codec.decode(line)
             except msgspec.DecodeError:
                 message = codec.decode_odd(line)
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
+        except _UNREADABLE as error:
             kind = "is nested too deeply" if isinstance(error, RecursionError) else "is no message"
             raise self._broken(kind) from None
         # A record is rejected for it alone, and a state is the tap's affair.

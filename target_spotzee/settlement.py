@@ -75,7 +75,8 @@ class Settlement:
                 self._ledger.settle(ticket)
                 if self._rejects is not None:
                     self._rejects.superseded(ticket, item.ids)
-                self._safe(ticket)
+                if ticket.on_safe is not None:
+                    ticket.on_safe()
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map let go."""
@@ -132,7 +133,8 @@ class Settlement:
             self._rejects.sync()
             for ticket in self._unsynced:
                 self._ledger.settle(ticket)
-                self._safe(ticket)
+                if ticket.on_safe is not None:
+                    ticket.on_safe()
             self._unsynced.clear()
         state = self._ledger.take()
         if state is not None:
@@ -142,8 +144,3 @@ class Settlement:
     def _settle(self, ticket: Ticket) -> None:
         self._summary.streams[ticket.origin.stream].unsettled -= 1
         self._ledger.settle(ticket)
-
-    @staticmethod
-    def _safe(ticket: Ticket) -> None:
-        if ticket.on_safe is not None:
-            ticket.on_safe()
