@@ -1,0 +1,54 @@
+"""What a client tells the gate of the requests it makes."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from contextlib import closing
+from datetime import datetime, timezone
+
+from target_spotzee.answers import Delivered
+from target_spotzee.batch import Batch
+from target_spotzee.client import Client, Endpoint, new_session
+from target_spotzee.gate import Gate
+from target_spotzee.mapping import User
+from target_spotzee.pacing import Pacer
+from target_spotzee.sandbox import Fault, Sandbox
+from target_spotzee.trace import Trace
+from tests import strategies
+
+
+class Noting(Gate):
+    """Remembers which requests arrived late."""
+
+    def __init__(self) -> None:
+        super().__init__(Pacer(1000, time.monotonic, random.random))
+        self.late_starts: list[float] = []
+
+    def late(self, started: float) -> None:
+        self.late_starts.append(started)
+        super().late(started)
+
+
+def test_only_a_request_that_had_to_connect_may_have_arrived_late(sandbox: Sandbox) -> None:
+    gate = Noting()
+    endpoint = Endpoint(sandbox.api_url, sandbox.key, "2026-04-28")
+    client = Client(
+        endpoint,
+        gate,
+        new_session(endpoint.url),
+        clock=time.monotonic,
+        now=lambda: datetime.now(timezone.utc),
+        random=lambda: 0.0,
+        new_key=lambda: str(uuid.uuid4()),
+    )
+    after = []
+    with closing(client):
+        for number in range(5):
+            if number == 3:
+                sandbox.faults.add(Fault(effect="reset_before", times=1))
+            item = strategies.item_of(User({"external_id": "a"}), *strategies.tickets(1))
+            assert client.send(Batch("run", str(number), [item]), Trace()) == Delivered()
+            after.append(len(gate.late_starts))
+    assert after == [1, 1, 1, 2, 2]
