@@ -124,7 +124,9 @@ def play(scenario: Scenario, folder: Path) -> Outcome:
             # started again within the blink of an eye, and no client could know of it.
             sandbox.wait_until(lambda running: not running._server._late)
             sandbox.settle()
-            if leg.exit_code in (0, 3, None):
+            # Who closed stdout did not hear that the run was done, and goes on from what he heard.
+            unheard = trouble is not None and trouble.kind == "stdout closed"
+            if leg.exit_code in (0, 3, None) and not unheard:
                 break
         rejected = frozenset(rejected_records(stage.target.rejects_path))
         outcome = Outcome(legs, sandbox.users, rejected, sandbox.overlaps)

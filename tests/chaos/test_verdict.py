@@ -165,3 +165,24 @@ def test_a_signal_promises_its_own_exit_code() -> None:
     assert judge(scenario, outcome) == []
     outcome.legs[0].exit_code = 130
     assert "exit" in kinds(scenario, outcome)
+
+
+@pytest.mark.parametrize(
+    ("first_stream", "plan", "found"),
+    [
+        ("customers", None, set()),  # superseded by the third record, so passed over
+        ("customers", "free", {"stale"}),
+        ("contacts", "free", set()),  # another stream's, so sent again
+        ("contacts", None, {"stale"}),
+    ],
+)
+def test_a_first_record_that_was_rejected_and_sent_again(
+    first_stream: str, plan: str | None, found: set[str]
+) -> None:
+    scenario, outcome = made_up()
+    scenario.feed = replace(FEED, streams=[first_stream, "customers", "customers"])
+    outcome.rejected = frozenset({1})
+    outcome.replays = [replace(outcome.legs[0]), replace(outcome.legs[0])]
+    outcome.replayed = {**outcome.users, "ada": user("a1@example.test", plan)}
+    again = [p for p in judge(scenario, outcome) if "sent again: ada" in p.text]
+    assert {problem.kind for problem in again} == found

@@ -117,11 +117,13 @@ def _replays(scenario: Scenario, outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield from _leg(scenario, leg)
     if outcome.requests_again:
         yield "stale", f"{outcome.requests_again} requests when all had been delivered"
-    newest = {owner: n for n, owner in enumerate(feed.owners, 1) if n not in rejected}
+    sources = list(zip(feed.owners, feed.streams, strict=True))
+    newest = {source: n for n, source in enumerate(sources, 1) if n not in rejected}
+    # What a newer record of the user and stream has superseded is passed over, whole.
+    superseded = frozenset(n for n in rejected if n < newest.get(sources[n - 1], 0))
     for (owner, name), writers in feed.writers.items() if outcome.replays else ():
-        # What a newer record of the user has superseded is passed over, whole.
-        superseded = {n for n in rejected if n < newest.get(owner, 0)}
-        allowed = _since(writers, feed.end, frozenset(superseded))
+        again = [value for number, value in writers if number in rejected - superseded]
+        allowed = again[-1:] or _since(writers, feed.end, superseded)
         value = _value(outcome.replayed, (owner, name))
         if value not in allowed:
             kind = "stale" if value in _values(writers) else "missing"
