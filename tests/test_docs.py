@@ -347,9 +347,10 @@ class TestCommands:
         records = [singer.record(id=number, email_address=None) for number in range(3)]
         schema = singer.schema(properties=["id", "email_address"])
         (tmp_path / "stream").write_text("".join([schema, *records, singer.state({"seen": 3})]))
-        _script(tmp_path / "bin" / "some-tap", ["cat", str(tmp_path / "stream")])
+        tap = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
+        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", tap, "some-tap"])
         _script(tmp_path / "bin" / "target-spotzee", COMMAND)
-        (start, resume, replay) = (code for _, code in blocks(readme, "bash run"))
+        (load, replay) = (code for _, code in blocks(readme, "bash run"))
         sandbox.faults.replace([Fault(effect="item_error", external_id="1", code="state_conflict")])
 
         def bash(code: str) -> None:
@@ -361,9 +362,11 @@ class TestCommands:
             }
             subprocess.run(["bash", "-c", code], cwd=tmp_path, env=environ, check=False)
 
-        bash(start)
+        bash(load)
         assert json.loads((tmp_path / "state.json").read_text()) == {"seen": 3}
-        bash(resume)
+        bash(load)
+        given = (tmp_path / "given").read_text().splitlines()
+        assert given == ["--config tap.json", "--config tap.json --state=state.json"]
         assert sorted(sandbox.users) == ["0", "2"]
         assert target.rejects_path.stat().st_mode & 0o777 == 0o600
         sandbox.faults.replace()
@@ -376,8 +379,7 @@ def _script(path: Path, command: list[str]) -> None:
     """Make a command that runs another."""
     path.parent.mkdir(exist_ok=True)
     quoted = " ".join("'" + part.replace("'", r"'\''") + "'" for part in command)
-    tail = "" if path.name == "some-tap" else ' "$@"'
-    path.write_text(f"#!/bin/sh\nexec {quoted}{tail}\n", encoding="utf-8")
+    path.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n', encoding="utf-8")
     path.chmod(0o700)
 
 
