@@ -62,9 +62,16 @@ def settings_table() -> str:
     for name, setting in schema["properties"].items():
         default = setting.get("default")
         shown = "required" if name in schema["required"] else f"`{json.dumps(default)}`"
-        meaning = setting["description"].replace("|", "\\|")
+        meaning = setting["description"].replace("|", "\\|") + _range(setting)
         lines.append(f"| `{name}` | {'' if shown == '`null`' else shown} | {meaning} |")
     return "\n".join(lines).replace('`"', "`").replace('"`', "`")
+
+
+def _range(setting: dict[str, Any]) -> str:
+    lowest, highest = setting.get("minimum"), setting.get("maximum")
+    if highest is not None:
+        return f" {lowest} to {highest}."
+    return "" if lowest is None else f" {lowest} or more."
 
 
 def demo_run() -> str:
