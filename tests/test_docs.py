@@ -34,6 +34,7 @@ from target_spotzee.ledger import Ledger, Origin
 from target_spotzee.mapping import Mapping
 from target_spotzee.rejects import Reason, RejectsFile
 from target_spotzee.sandbox import Fault, Sandbox
+from target_spotzee.sandbox.__main__ import FAULTS
 from target_spotzee.settings import problems, read_settings
 from target_spotzee.summary import Records, Requests, Summary
 from tests import singer
@@ -327,6 +328,9 @@ class TestNames:
         help_text = subprocess.run(command, capture_output=True, check=True).stdout.decode()
         for option in re.findall(r"`(--[a-z-]+)", section(readme, "Sandbox")):
             assert option in help_text
+        ((_, faults),) = blocks(readme, "json faults")
+        assert faults.strip() == FAULTS
+        assert [Fault.from_json(rule) for rule in json.loads(faults)]
 
     def test_links(self, readme: str) -> None:
         headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from target_spotzee.sandbox import Fault, Sandbox
+from target_spotzee.sandbox.faults import EFFECTS
 from target_spotzee.sandbox.limits import Tier
 from target_spotzee.sandbox.options import KEY, Role
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 # Runs may last for days: what is remembered for the page has an end.
 KEEP_REQUESTS = 200
+
+# For --help.
+FAULTS = '[{"effect": "status", "status": 503, "first": 2}]'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         sandbox.start()
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is missing: pip install 'target-spotzee[sandbox]'")
+        return _fail(f"{error.name} is missing; in the checkout: pip install '.[sandbox]'")
     except OSError as error:
         where, why = f"{arguments.host}:{arguments.port}", os.strerror(error.errno or 0)
         return _fail(f"can't listen on {where}: {why}. Choose another --port.")
@@ -72,7 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--latency-ms", type=float, default=0, help="how long each write takes")
     parser.add_argument(
-        "--faults", type=_faults, default=(), metavar="FILE", help="a JSON array of faults"
+        "--faults",
+        type=_faults,
+        default=(),
+        metavar="FILE",
+        help=f"a JSON array of faults, such as {FAULTS}; effects: {', '.join(sorted(EFFECTS))}",
     )
     parser.add_argument("--tier", choices=get_args(Tier), help="limit the writes of each key")
     parser.add_argument(

@@ -64,7 +64,7 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
 
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "target-spotzee-sandbox: aiohttp is missing: pip install 'target-spotzee[sandbox]'"
+        "target-spotzee-sandbox: aiohttp is missing; in the checkout: pip install '.[sandbox]'"
     )
 
 
