@@ -38,6 +38,7 @@ from target_spotzee.sandbox.__main__ import FAULTS
 from target_spotzee.settings import problems, read_settings
 from target_spotzee.summary import Records, Requests, Summary
 from tests import singer
+from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
 
 ROOT = Path(__file__).parents[1]
@@ -322,6 +323,7 @@ class TestNames:
         named = set(re.findall(r"`make (?:\w+=\S+ )?(\w+)`", readme))
         assert {"demo", "test"} <= named
         assert named <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+        assert {f"RUNS={len(CELLS)}"} == {*re.findall(r"RUNS=\d+", readme + makefile)}
 
     def test_options_of_the_sandbox(self, readme: str) -> None:
         command = [sys.executable, "-m", "target_spotzee.sandbox", "--help"]
