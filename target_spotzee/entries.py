@@ -138,9 +138,8 @@ def _read_entry(place: str, entry: dict[str, Any], default: Entry) -> Entry:
     exclude = entry.get("exclude") or []
     if not isinstance(exclude, list) or not all(isinstance(item, str) for item in exclude):
         raise SettingsError(f"{place}.exclude: must be a list of column names or globs")
-    mapping = dict(_read_mapping(f"{place}.mapping", (), entry.get("mapping") or {}))
     return Entry(
-        mapping=mapping,
+        mapping=_read_mapping(f"{place}.mapping", entry.get("mapping")),
         unmapped=policies.get("unmapped", default.unmapped),
         exclude=tuple(exclude),
         null_values=policies.get("null_values", default.null_values),
@@ -163,7 +162,21 @@ def read_region(place: str, value: object) -> str | None:
     return value.upper()
 
 
-def _read_mapping(
+def _read_mapping(place: str, setting: object) -> dict[tuple[str, ...], str]:
+    """Return a mapping's leaves: path in the user to source."""
+    if setting is None:
+        return {}
+    if not isinstance(setting, dict):
+        raise SettingsError(f'{place}: must be an object such as {{"external_id": "id"}}')
+    mapping: dict[tuple[str, ...], str] = {}
+    for path, source in _leaves(place, (), setting):
+        if path in mapping:
+            raise SettingsError(f"{place}: {'.'.join(path)} is mapped twice")
+        mapping[path] = source
+    return mapping
+
+
+def _leaves(
     place: str,
     path: tuple[str, ...],
     node: object,
@@ -175,6 +188,6 @@ def _read_mapping(
         yield path, node
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield from _read_mapping(f"{place}.{key}", (*path, *key.split(".")), value)
+            yield from _leaves(f"{place}.{key}", (*path, *key.split(".")), value)
     else:
         raise SettingsError(f"{place}: must be the name of a column")

@@ -202,7 +202,14 @@ class TestRefusals:
             ({"s": {"phone_region": 61}}, "streams.s.phone_region: must be a two-letter ISO"),
             ({"s": {"mapping": {"email": 7}}}, "streams.s.mapping.email: must be the name of a"),
             ({"s": {"mapping": {"data": ["QXZJ"]}}}, "streams.s.mapping.data: must be the name"),
-            ({"s": {"mapping": ["QXZJ"]}}, "streams.s.mapping: must be the name of a column"),
+            ({"s": {"mapping": "QXZJ"}}, 'streams.s.mapping: must be an object such as {"ext'),
+            ({"s": {"mapping": ["QXZJ"]}}, "streams.s.mapping: must be an object such as"),
+            ({"s": {"mapping": ""}}, "streams.s.mapping: must be an object such as"),
+            ({"s": {"mapping": 5}}, "streams.s.mapping: must be an object such as"),
+            (
+                {"s": {"mapping": {"data": {"x": "QXZJ"}, "data.x": "email"}}},
+                "streams.s.mapping: data.x is mapped twice",
+            ),
             (
                 {"a.b": {"unmapped": "data"}, "a": {"b": {"unmapped": "ignore"}}},
                 "streams.a.b: is there twice",
