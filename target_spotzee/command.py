@@ -120,6 +120,10 @@ class CommandTarget(Target):
         if about:
             cls.print_about(about_format)
             sys.exit(0)
+        misuse = _misuse(check=check, dry_run=dry_run, show_values=show_values, limit=limit)
+        if misuse:
+            cls.logger.error("%s", misuse)
+            sys.exit(2)
         # It says of every variable that it was read.
         logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)
         given = config or _ConfigInput()
@@ -201,6 +205,15 @@ class CommandTarget(Target):
             ),
         ]
         return command
+
+
+def _misuse(*, check: bool, dry_run: bool, show_values: bool, limit: int | None) -> str | None:
+    """Return what is wrong with options that would be passed over without a word."""
+    if check and (dry_run or show_values or limit):
+        return "--check: reads no input; give it without --dry-run, --show-values and --limit"
+    if show_values and not dry_run:
+        return "--show-values: goes with --dry-run only"
+    return None
 
 
 def _open_input(file: IO[str] | None) -> IO[str]:

@@ -126,6 +126,27 @@ class TestDryRun:
         assert "'mail'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--show-values"], "--show-values: goes with --dry-run only"),
+        (["--show-values", "--limit", "2"], "--show-values: goes with --dry-run only"),
+        (["--check", "--dry-run"], "--check: reads no input"),
+        (["--check", "--limit", "2"], "--check: reads no input"),
+        (["--check", "--show-values"], "--check: reads no input"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    target: Target, sandbox: Sandbox, options: list[str], words: str
+) -> None:
+    done = target.command(["--config", str(target.configure()), *options], stdin="".join(LINES))
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if "| ERROR" in line]
+    assert words in error
+    assert done.stdout == ""
+    assert sandbox.requests == []
+
+
 def test_a_canary_sends_the_first_records_and_prints_no_state(
     target: Target,
     sandbox: Sandbox,
