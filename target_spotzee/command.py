@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import click
 from singer_sdk import Target
+from singer_sdk.cli import plugin_cli
 from singer_sdk.exceptions import (
     ConfigValidationError,
     MapExpressionError,
@@ -172,11 +173,22 @@ class CommandTarget(Target):
             raise SettingsError(f"stream_maps: {error}") from None
         except ValueError:
             prefix = cls._env_var_prefix
+            if _wrong_log_level(prefix):  # from a .env file, read by now
+                raise SettingsError(_wrong_log_level(prefix)) from None
             raise SettingsError(
                 f"an environment variable {prefix}… is not of its setting's type",
             ) from None
         except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
             raise unexpected(error) from None
+
+    @plugin_cli
+    def cli(cls) -> click.Command:  # noqa: N805 - a class's, by the SDK's decorator
+        """Return the command; a log level that is none ends with exit code 2."""
+        wrong = _wrong_log_level(cls._env_var_prefix)
+        if wrong:
+            cls.logger.error("%s", wrong)
+            sys.exit(2)
+        return super(CommandTarget, cls).cli
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -205,6 +217,16 @@ class CommandTarget(Target):
             ),
         ]
         return command
+
+
+def _wrong_log_level(prefix: str) -> str | None:
+    """Say what is wrong with the log level, which the SDK takes from the environment as it is."""
+    for name in (f"{prefix}LOGLEVEL", "LOGLEVEL"):
+        level = os.environ.get(name)
+        if level:
+            known = isinstance(logging.getLevelName(level.upper()), int)
+            return None if known else f"{name}: must be DEBUG, INFO, WARNING or ERROR"
+    return None
 
 
 def _misuse(*, check: bool, dry_run: bool, show_values: bool, limit: int | None) -> str | None:

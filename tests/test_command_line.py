@@ -6,6 +6,8 @@ import json
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+import pytest
+
 from target_spotzee.sandbox import Sandbox
 from target_spotzee.settings import CONFIG_JSONSCHEMA
 from target_spotzee.target import TargetSpotzee
@@ -73,3 +75,19 @@ def test_a_summary_that_can_t_be_written_is_told(target: Target) -> None:
     result = target.run([singer.schema()], summary_path="/nowhere/summary.json")
     assert result.exit_code == 1
     assert "summary_path: can't be written" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["TARGET_SPOTZEE_LOGLEVEL", "LOGLEVEL"])
+def test_a_log_level_that_is_none_is_one_clear_line(target: Target, name: str) -> None:
+    for arguments in ([], ["--check"], ["--version"]):
+        done = target.command(arguments, env={name: "LOUD"})
+        assert done.returncode == 2
+        assert done.stderr == f"{name}: must be DEBUG, INFO, WARNING or ERROR\n"
+
+
+def test_a_log_level_in_a_dotenv_file_is_checked_too(target: Target) -> None:
+    (target.folder / ".env").write_text("TARGET_SPOTZEE_LOGLEVEL=LOUD\n")
+    done = target.command(["--config", str(target.configure()), "--config", "ENV"])
+    assert done.returncode == 2
+    assert "TARGET_SPOTZEE_LOGLEVEL: must be" in done.stderr
+    assert "Traceback" not in done.stderr
