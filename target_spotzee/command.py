@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 from singer_sdk import Target
 from singer_sdk.cli import plugin_cli
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import (
     ConfigValidationError,
     MapExpressionError,
@@ -171,15 +172,22 @@ class CommandTarget(Target):
             raise SettingsError("; ".join(error.errors)) from None
         except (StreamMapConfigError, MapExpressionError) as error:
             raise SettingsError(f"stream_maps: {error}") from None
-        except ValueError:
-            prefix = cls._env_var_prefix
-            if _wrong_log_level(prefix):  # from a .env file, read by now
-                raise SettingsError(_wrong_log_level(prefix)) from None
-            raise SettingsError(
-                f"an environment variable {prefix}… is not of its setting's type",
-            ) from None
+        except ValueError as error:
+            wrong = cls._wrong_variable()
+            raise (SettingsError(wrong) if wrong else unexpected(error)) from None
         except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
             raise unexpected(error) from None
+
+    @classmethod
+    def _wrong_variable(cls) -> str | None:
+        """Say which environment variable is the one that the SDK could not read."""
+        prefix = cls._env_var_prefix
+        for name, schema in cls.config_jsonschema["properties"].items():
+            try:
+                parse_environment_config({"properties": {name: schema}}, prefix)
+            except ValueError:  # noqa: PERF203 - it ends the run
+                return f"{prefix}{name.upper()}: is not of its setting's type"
+        return _wrong_log_level(prefix)  # a .env file may have set it since the start
 
     @plugin_cli
     def cli(cls) -> click.Command:  # noqa: N805 - a class's, by the SDK's decorator
@@ -188,7 +196,7 @@ class CommandTarget(Target):
         if wrong:
             cls.logger.error("%s", wrong)
             sys.exit(2)
-        return super(CommandTarget, cls).cli
+        return super().cli
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

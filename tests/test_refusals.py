@@ -86,12 +86,15 @@ class TestSettings:
         assert "missing.json can't be read" in done.stderr
         assert "Traceback" not in done.stderr
 
-    def test_a_number_in_the_environment_that_is_none(self, target: Target) -> None:
+    @pytest.mark.parametrize("name", ["MAX_IN_FLIGHT", "STREAMS", "FLATTENING_MAX_DEPTH"])
+    def test_a_variable_that_can_t_be_read_is_named(self, target: Target, name: str) -> None:
+        variable = f"TARGET_SPOTZEE_{name}"
         done = target.command(
             ["--config", "ENV"],
-            env={"TARGET_SPOTZEE_API_KEY": "sk_zzz", "TARGET_SPOTZEE_MAX_IN_FLIGHT": "zzz"},
+            env={"TARGET_SPOTZEE_API_KEY": "sk_zzz", variable: "zzz"},
         )
         assert done.returncode == 2
+        assert f"{variable}: is not of its setting's type" in done.stderr
         assert "zzz" not in done.stderr
         assert "Traceback" not in done.stderr
 
