@@ -81,7 +81,7 @@ class Run:
         )
         self.wakeup = Wakeup()
         self._ledger = Ledger()
-        self._summary = Summary(run_id)
+        self._summary = Summary(run_id, rehearsed=self._rehearses)
         settlement = Settlement(
             self._ledger,
             self._summary,
@@ -213,8 +213,9 @@ class Run:
             held_at=held_at,
             why=self._why(errors, held_at),
         )
-        self._log_metrics()
-        logger.info("%s", summaries.as_text(summary))
+        if not self._rehearses:
+            self._log_metrics()
+        logger.info("%s", summaries.as_text(summary, rehearsed=self._rehearses))
         return summaries.keep(summary, self._settings.summary_path)
 
     def _print_state(self, state: str) -> None:

@@ -14,6 +14,12 @@ from typing import Any
 from target_spotzee.trace import Trace
 
 _PLACES_SHOWN = 5
+_IN_A_REHEARSAL = {
+    "confirmed": "would be sent",
+    "accepted": "would be sent",
+    "folded": "would be folded",
+    "rejected": "would be rejected",
+}
 
 logger = logging.getLogger("target-spotzee")
 
@@ -77,10 +83,12 @@ class Summary:
 
     Args:
         run_id: The run.
+        rehearsed: Nothing is sent; figures are told as what would be.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, *, rehearsed: bool = False) -> None:
         self.run_id = run_id
+        self.rehearsed = rehearsed
         self.streams: defaultdict[str, Records] = defaultdict(Records)
         self.requests = Requests()
         self.invalid_fields: Counter[str] = Counter()
@@ -108,7 +116,7 @@ class Summary:
 
     def progress(self) -> str:
         """Return one line that says how far the run is."""
-        return _figures(asdict(self.records()))
+        return _figures(asdict(self.records()), rehearsed=self.rehearsed)
 
     def as_dict(
         self,
@@ -149,18 +157,24 @@ class Summary:
         }
 
 
-def as_text(summary: dict[str, Any]) -> str:
-    """Return a summary as a block that a person reads, zeros left out."""
+def as_text(summary: dict[str, Any], *, rehearsed: bool = False) -> str:
+    """Return a summary as a block that a person reads, zeros left out.
+
+    Args:
+        summary: The summary.
+        rehearsed: Nothing was sent; tell what would have been.
+    """
     records, requests, state = summary["records"], summary["requests"], summary["state"]
     rate = records["read"] / summary["seconds"] if summary["seconds"] else 0
     lines = [
         f"run {summary['run_id']}: exit {summary['exit_code']} after {summary['seconds']:.1f} s",
-        f"  records   {_figures(records)} ({rate:,.0f}/s)",
-        f"  requests  {_figures(requests)}",
+        f"  records   {_figures(records, rehearsed=rehearsed)} ({rate:,.0f}/s)",
+        "  requests  "
+        + (f"{requests['sent']:,} would be made" if rehearsed else _figures(requests)),
     ]
     if len(summary["streams"]) > 1:
         lines += [
-            f"  stream    {name}: {_figures(of_stream)}"
+            f"  stream    {name}: {_figures(of_stream, rehearsed=rehearsed)}"
             for name, of_stream in summary["streams"].items()
         ]
     lines += [
@@ -172,15 +186,17 @@ def as_text(summary: dict[str, Any]) -> str:
         f"  invalid   {count:,} {name} could not be right"
         for name, count in summary["invalid_fields"].items()
     ]
-    lines.append(f"  states    {state['printed']:,} printed")
+    if not rehearsed:
+        lines.append(f"  states    {state['printed']:,} printed")
     if state["why"]:
         lines.append(f"  {state['why']}")
     return "\n".join(lines)
 
 
-def _figures(figures: dict[str, Any]) -> str:
+def _figures(figures: dict[str, Any], *, rehearsed: bool = False) -> str:
+    words = _IN_A_REHEARSAL if rehearsed else {}
     return ", ".join(
-        f"{value:,} {name.replace('_', ' ')}"
+        f"{value:,} {words.get(name, name.replace('_', ' '))}"
         for name, value in figures.items()
         if value or name in ("read", "sent")
     )

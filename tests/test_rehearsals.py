@@ -99,7 +99,11 @@ class TestDryRun:
             ["secret", "(not", "sent)"],
         ]
         assert "ada@example.test" not in done.stdout + done.stderr
-        assert "3 read, 1 confirmed, 1 folded, 1 rejected" in done.stderr
+        words = "3 read, 1 would be sent, 1 would be folded, 1 would be rejected"
+        assert words in done.stderr
+        assert "requests  1 would be made" in done.stderr
+        for untrue in ("confirmed", "1 sent", "states", '"http_request'):
+            assert untrue not in done.stderr
         assert "identity_missing" in done.stderr
 
     def test_shows_values_and_the_first_request_when_asked(self, target: Target) -> None:

@@ -180,6 +180,22 @@ class TestText:
             "  states    0 printed",
         ]
 
+    def test_of_a_rehearsal_says_what_would_be(self) -> None:
+        summary = Summary("run-1", rehearsed=True)
+        summary.streams["users"] = Records(read=2000, confirmed=1990, rejected=10)
+        summary.streams["orders"] = Records(read=7, confirmed=1, folded=1, ignored=5)
+        summary.requests.add(Trace(attempts=21), retry=False)
+        assert summary.progress() == (
+            "2,007 read, 1,991 would be sent, 1 would be folded, 5 ignored, 10 would be rejected"
+        )
+        assert as_text(as_dict(summary), rehearsed=True).splitlines() == [
+            "run run-1: exit 0 after 2.0 s",
+            f"  records   {summary.progress()} (1,004/s)",
+            "  requests  21 would be made",
+            "  stream    users: 2,000 read, 1,990 would be sent, 10 would be rejected",
+            "  stream    orders: 7 read, 1 would be sent, 1 would be folded, 5 ignored",
+        ]
+
 
 class TestKeeping:
     def test_nowhere_keeps_nothing(self) -> None:
