@@ -139,7 +139,7 @@ class CommandTarget(Target):
             file = _open_input(file_input)
             target.refuse_own_rejects(file)
         except SpotzeeError as error:
-            sys.exit(_refuse(given.config, error))
+            sys.exit(_refuse(given.config, error, keep=not (check or dry_run)))
         code = target.run.follow(lambda: target.listen(target.input_of(file)))
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # the code has been decided
@@ -253,15 +253,25 @@ def _open_input(file: IO[str] | None) -> IO[str]:
     return file or sys.stdin
 
 
-def _refuse(config: dict[str, Any], error: SpotzeeError) -> int:
-    """Say why there is no run; return the exit code."""
+def _refuse(config: dict[str, Any], error: SpotzeeError, *, keep: bool) -> int:
+    """Say why there is no run; return the exit code.
+
+    Args:
+        config: The settings as they were given, right or wrong.
+        error: Why.
+        keep: Whether to write a summary, if there is where to.
+    """
     logger.error("%s", error)
-    path = config.get("summary_path")
-    run_id = config.get("run_id")
+    given, run_id = config.get("summary_path"), config.get("run_id")
+    if not keep or not isinstance(given, str) or not given or given == config.get("rejects_path"):
+        return error.exit_code
+    path = Path(given)
+    if summary.problem_with(path):
+        return error.exit_code  # one line is enough, and this one may be about that
     refusal = summary.Summary(run_id if isinstance(run_id, str) else "").as_dict(
         exit_code=error.exit_code,
         seconds=0.0,
         held_at=None,
         why=str(error),
     )
-    return summary.keep(refusal, Path(path) if isinstance(path, str) and path else None)
+    return summary.keep(refusal, path)

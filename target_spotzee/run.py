@@ -28,6 +28,7 @@ from target_spotzee.exceptions import (
     MappingError,
     RejectLimitError,
     RunError,
+    SettingsError,
     SpotzeeError,
     unexpected,
 )
@@ -60,7 +61,7 @@ class Run:
         keep_state: Whether to print states; a canary and a rehearsal do not.
 
     Raises:
-        SettingsError: The rejects file can't be used.
+        SettingsError: The rejects file or the summary's can't be used.
     """
 
     def __init__(
@@ -75,6 +76,9 @@ class Run:
         self._settings = settings
         self._rehearses = rehearsal is not None
         self._began = time.monotonic()
+        problem = summaries.problem_with(settings.summary_path) if settings.summary_path else None
+        if problem:
+            raise SettingsError(f"summary_path: can't be written ({problem})")
         run_id = settings.run_id or str(uuid.uuid4())
         self.rejects = (
             RejectsFile(settings.rejects_path, run_id, now) if settings.rejects_path else None
@@ -166,6 +170,8 @@ class Run:
         passed = ["settings"]
         if self.rejects is not None:
             passed.append("rejects_path can be written")
+        if self._settings.summary_path is not None:
+            passed.append("summary_path can be written")
         error = _error_of(self._probe)
         if error is None:
             passed += ["api_url answers", "api_key is accepted", "its role may write users"]

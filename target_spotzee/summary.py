@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -202,6 +203,26 @@ def _figures(figures: dict[str, Any], *, rehearsed: bool = False) -> str:
     )
 
 
+def problem_with(path: Path) -> str | None:
+    """Return why a summary can't be kept in a file, if so; what the file holds stays as it is."""
+    if path.is_dir() and not path.is_symlink():
+        return os.strerror(errno.EISDIR)
+    try:
+        fd, temporary = _beside(path)
+    except OSError as error:
+        return error.strerror
+    except ValueError:
+        return "is not a path"
+    os.close(fd)
+    Path(temporary).unlink()
+    return None
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """Make the file that is to become a summary once it is whole."""
+    return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+
+
 def keep(summary: dict[str, Any], path: Path | None) -> int:
     """Write a summary to its file, whole or not at all.
 
@@ -216,7 +237,7 @@ def keep(summary: dict[str, Any], path: Path | None) -> int:
     if path is None:
         return code
     try:
-        fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        fd, temporary = _beside(path)
         try:
             with os.fdopen(fd, "w", encoding="utf-8") as file:
                 json.dump(summary, file, indent=2)

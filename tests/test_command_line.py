@@ -71,12 +71,6 @@ def test_the_summary_on_stderr_and_in_the_file_are_the_same(target: Target, tmp_
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
 
 
-def test_a_summary_that_can_t_be_written_is_told(target: Target) -> None:
-    result = target.run([singer.schema()], summary_path="/nowhere/summary.json")
-    assert result.exit_code == 1
-    assert "summary_path: can't be written" in result.stderr
-
-
 @pytest.mark.parametrize("name", ["TARGET_SPOTZEE_LOGLEVEL", "LOGLEVEL"])
 def test_a_log_level_that_is_none_is_one_clear_line(target: Target, name: str) -> None:
     for arguments in ([], ["--check"], ["--version"]):

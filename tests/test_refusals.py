@@ -52,6 +52,9 @@ class TestSettings:
             ({"api_url": "https://u:p@spotzee.example"}, ["api_url", "plain address"]),
             ({"phone_region": "Australia"}, ["phone_region", "ISO country"]),
             ({"rejects_path": "/nowhere/at/all"}, ["rejects_path", "can't be opened"]),
+            ({"summary_path": "/nowhere/at/all"}, ["summary_path", "can't be written"]),
+            ({"summary_path": "/"}, ["summary_path", "can't be written"]),
+            ({"summary_path": "zzz\0"}, ["summary_path", "is not a path"]),
             ({"streams": {"customers": {"maping": "x"}}}, ["streams.customers", "maping"]),
             ({"streams": {"customers": {"exclude": "id"}}}, ["exclude", "list"]),
             ({"stream_maps": {"customers": {"__else__": "x"}}}, ["stream_maps"]),
@@ -112,6 +115,18 @@ class TestSettings:
         target.rejects_path.write_text('{"precious": 1}')
         refused(target.run(stream()), 2, "rejects_path", "something else")
         assert target.rejects_path.read_text() == '{"precious": 1}'
+
+    def test_a_rejects_file_is_not_replaced_by_the_summary_of_a_refusal(
+        self,
+        target: Target,
+    ) -> None:
+        target.run(stream(id=None))
+        kept = target.rejects_path.read_text()
+        config = target.configure(summary_path=str(target.rejects_path))
+        done = target.command(["--config", str(config)])
+        assert done.returncode == 2
+        assert "must be two files" in done.stderr
+        assert target.rejects_path.read_text() == kept
 
     def test_an_unknown_setting_is_told_but_no_reason_to_stop(self, target: Target) -> None:
         result = target.run(stream(), rejectspath="x")

@@ -45,12 +45,13 @@ class TestCheck:
         assert done.stdout.splitlines() == [
             "ok     settings",
             "ok     rejects_path can be written",
+            "ok     summary_path can be written",
             "ok     api_url answers",
             "ok     api_key is accepted",
             "ok     its role may write users",
         ]
         assert sandbox.users == {}
-        assert not target.rejects_path.exists()
+        assert [path.name for path in target.folder.iterdir()] == ["config.json"]
 
     @pytest.mark.parametrize(
         ("key", "words"),
@@ -78,6 +79,24 @@ class TestCheck:
         done = target.command(["--config", config, "--check"])
         assert done.returncode == 2
         assert "rejects_path" in done.stderr
+
+    @pytest.mark.parametrize("option", ["--check", "--dry-run"])
+    def test_settings_that_are_wrong_are_told_and_no_summary_is_written(
+        self,
+        target: Target,
+        option: str,
+    ) -> None:
+        config = str(target.configure(api_key=None, batch_size_rows=0))
+        done = target.command(["--config", config, option])
+        assert done.returncode == 2
+        assert "batch_size_rows" in done.stderr
+        assert not target.summary_path.exists()
+
+    def test_a_summary_s_file_keeps_what_it_holds(self, target: Target) -> None:
+        target.summary_path.write_text("of the last run")
+        done = target.command(["--config", str(target.configure()), "--check"])
+        assert done.returncode == 0, done.stderr
+        assert target.summary_path.read_text() == "of the last run"
 
 
 class TestDryRun:

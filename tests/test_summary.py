@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.summary import Records, Requests, Summary, as_text, keep
+from target_spotzee.summary import Records, Requests, Summary, as_text, keep, problem_with
 from target_spotzee.trace import Trace
 
 ENDS = ("confirmed", "accepted", "folded", "unchanged", "ignored", "filtered", "rejected")
@@ -229,6 +229,18 @@ class TestKeeping:
         assert keep(as_dict(Summary("r"), code), tmp_path / "nowhere" / "s.json") == ends
         assert keep(as_dict(Summary("r"), code), tmp_path) == ends
         assert list(tmp_path.iterdir()) == []
+
+    def test_is_tried_without_a_trace(self, tmp_path: Path) -> None:
+        path, link = tmp_path / "summary.json", tmp_path / "link"
+        path.write_text("old")
+        link.symlink_to(tmp_path)
+        assert problem_with(path) is None
+        assert problem_with(link) is None  # a link is replaced, not followed
+        assert problem_with(tmp_path) == "Is a directory"
+        assert problem_with(tmp_path / "nowhere" / "s.json") == "No such file or directory"
+        assert problem_with(path / "s.json") == "Not a directory"
+        assert path.read_text() == "old"
+        assert {*tmp_path.iterdir()} == {path, link}
 
     def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
         path = tmp_path / "summary.json"
