@@ -233,7 +233,9 @@ def _problem(error: ValidationError) -> str:
     if error.validator == "required":
         required = cast("list[str]", error.validator_value)
         given = cast("dict[str, Any]", error.instance)
-        return f"{', '.join(name for name in required if name not in given)}: is required"
+        missing = [name for name in required if name not in given]
+        advice = " (set TARGET_SPOTZEE_API_KEY and give --config ENV)"
+        return f"{', '.join(missing)}: is required" + advice * ("api_key" in missing)
     rule = {
         "type": "must be of type {}",
         "minimum": "must be at least {}",
