@@ -123,18 +123,21 @@ class Mapping:
         self._elsewhere: list[str] = []
         self._learn(columns)
 
-    def warnings(self, before_maps: Iterable[str] = ()) -> list[str]:
+    def warnings(self, before_maps: Iterable[str] | None = ()) -> list[str]:
         """Return what a person should know about this mapping though it can be run.
 
         Args:
-            before_maps: The tap's own columns, which may be excluded by name, too.
+            before_maps: The tap's own columns, which may be excluded by name, too; ``None`` if the
+                excluded ones are not among them any more.
         """
-        columns = {*self._columns, *before_maps}
-        found = [
-            f"stream {self.stream!r}: exclude {pattern!r} fits no column"
-            for pattern in self._entry.exclude
-            if not any(fnmatchcase(column, pattern) for column in columns)
-        ]
+        found = []
+        if before_maps is not None:
+            columns = {*self._columns, *before_maps}
+            found += [
+                f"stream {self.stream!r}: exclude {pattern!r} fits no column"
+                for pattern in self._entry.exclude
+                if not any(fnmatchcase(column, pattern) for column in columns)
+            ]
         if "email" in self._external_id_source.lower().replace("-", ""):
             found.append(
                 f"stream {self.stream!r}: external_id comes from a column that looks like an e-mail"

@@ -20,6 +20,9 @@ from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Origin, Ticket
 from target_spotzee.mapping import Ids
 
+LESS_EXCLUDED = "less_excluded"
+"""Key of a kept SCHEMA message that lacks columns since they were excluded."""
+
 _START = b'{"type":"'
 
 
@@ -268,11 +271,12 @@ def _schema_for(origin: Origin) -> dict[str, Any]:
         if isinstance(message.get(names), list):
             message[names] = [name for name in message[names] if not origin.excludes(name)]
     schema = message["schema"]
+    properties = schema["properties"]
     schema["properties"] = {
-        column: value
-        for column, value in schema["properties"].items()
-        if not origin.excludes(column)
+        column: value for column, value in properties.items() if not origin.excludes(column)
     }
+    if len(schema["properties"]) < len(properties):
+        message[LESS_EXCLUDED] = True
     if isinstance(schema.get("required"), list):
         schema["required"] = [name for name in schema["required"] if not origin.excludes(name)]
     return message

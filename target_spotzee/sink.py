@@ -26,8 +26,8 @@ class Host(Protocol):
     settings: Settings
 
     @property
-    def tap_columns(self) -> Collection[str]:
-        """The columns of the SCHEMA being processed, before stream maps."""
+    def tap_columns(self) -> Collection[str] | None:
+        """The columns of the SCHEMA being processed, before stream maps; ``None``: not all told."""
 
     @property
     def loader(self) -> Loader:

@@ -33,7 +33,7 @@ from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.reader import MessageReader
-from target_spotzee.rejects import Reason
+from target_spotzee.rejects import LESS_EXCLUDED, Reason
 from target_spotzee.replay import Mark, Replay
 from target_spotzee.run import now
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
@@ -73,7 +73,7 @@ class TargetSpotzee(CommandTarget):
         self._routes: dict[str, list[_Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self._warned: set[str] = set()
-        self.tap_columns: Collection[str] = ()
+        self.tap_columns: Collection[str] | None = ()
         self._lines: Lines | None = None
         self._replay = Replay(None, now)
         self.message_reader.on_unknown = lambda kind: self._warn_once(
@@ -121,7 +121,7 @@ class TargetSpotzee(CommandTarget):
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         except (StreamMapConfigError, MapExpressionError) as error:
             raise MappingError(f"stream_maps: {error}") from None
-        self.tap_columns = schema["properties"].keys()
+        self.tap_columns = None if message_dict.get(LESS_EXCLUDED) else schema["properties"].keys()
         self._routes[stream] = [
             self._route(stream, stream_map, line) for stream_map in self.mapper.stream_maps[stream]
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_a_reject_that_a_newer_record_superseded_is_not_sent(
     assert replay.records == {"read": 2, "confirmed": 1, "ignored": 1}
     assert sandbox.users["1"]["data"] == {"plan": "new"}
     assert sandbox.users["2"]["data"] == {"plan": "old"}
+
+
+def test_excluded_columns_are_not_missed_in_a_rejects_file(target: Target, again: Path) -> None:
+    """They are left out of it; in a tap's SCHEMA one that fits nothing may be a typo."""
+    lines = [
+        singer.schema(properties=["id", "email", "ssn"]),
+        singer.record(id=1, email="no address", ssn="1"),
+    ]
+    policies: dict[str, Any] = {
+        "streams": {"*": {"exclude": ["ssn", "typo"]}},
+        "invalid_fields": "reject",
+    }
+    first = target.run(lines, **policies)
+    assert "exclude 'typo' fits no column" in first.stderr
+    for _ in range(2):  # a copy of a copy is known as well
+        target.rejects_path.rename(again)
+        with again.open("rb") as stdin:
+            process = target.start(stdin=stdin, **policies)
+            replay = target.result(process, *process.communicate())
+        assert replay.records == {"read": 1, "rejected": 1}
+        assert "fits no column" not in replay.stderr
 
 
 def test_a_newer_record_supersedes_what_spotzee_refused_too(
