@@ -106,7 +106,11 @@ def _key(text: str) -> tuple[str, str]:
 
 def _faults(path: str) -> list[Fault]:
     try:
-        return [Fault.from_json(rule) for rule in json.loads(Path(path).read_bytes())]
+        rules = json.loads(Path(path).read_bytes())
+        if not isinstance(rules, list):
+            message = f"{path}: is not a JSON array of faults"
+            raise argparse.ArgumentTypeError(message)
+        return [Fault.from_json(rule) for rule in rules]
     except (OSError, TypeError, ValueError) as error:
         message = f"{path}: {error}"
         raise argparse.ArgumentTypeError(message) from error

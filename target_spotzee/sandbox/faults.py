@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
@@ -115,6 +115,17 @@ class Fault:
         Raises:
             ValueError: If it is no rule.
         """
+        if not isinstance(rule, dict):
+            message = 'a fault is an object such as {"effect": "status", "status": 503}'
+            raise ValueError(message)  # noqa: TRY004 - as any other rule that is none
+        known = [item.name for item in fields(cls)]
+        unknown = sorted(rule.keys() - set(known))
+        if unknown:
+            message = f"a fault has no {', '.join(unknown)}; it takes {', '.join(known)}"
+            raise ValueError(message)
+        if "effect" not in rule:
+            message = f"a fault needs an effect: {', '.join(sorted(EFFECTS))}"
+            raise ValueError(message)
         try:
             return cls(**rule)
         except TypeError as error:

@@ -79,3 +79,28 @@ def test_wrong_arguments_are_refused(
         main(arguments)
 
     assert arguments[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        ([{"efect": "status"}], "a fault has no efect; it takes effect, method, path,"),
+        ([{"status": 503}], "a fault needs an effect: drip, empty,"),
+        ([{"effect": ["status"]}], "not a fault: "),
+        (["status"], "a fault is an object"),
+        ({"effect": "status"}, "is not a JSON array of faults"),
+        (None, "is not a JSON array of faults"),
+    ],
+)
+def test_a_wrong_fault_is_one_clear_line(
+    faults: object, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps(faults))
+    with pytest.raises(SystemExit) as ended:
+        main(["--faults", str(path)])
+
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2
+    assert words in told
+    assert "__init__" not in told
