@@ -17,6 +17,7 @@ budget is spent and then raises `RunError`. No message ever holds a value from a
 
 from __future__ import annotations
 
+import signal
 import traceback
 from pathlib import Path
 
@@ -83,7 +84,8 @@ class InterruptedRunError(SpotzeeError):
     """
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by signal {signum}; start again to go on from the last state")
+        name = signal.Signals(signum).name
+        super().__init__(f"stopped by {name}; start again to go on from the last state")
         self.signum = signum
         self.exit_code = 128 + signum
 

@@ -107,7 +107,7 @@ class TestSignals:
             assert not wakeup.urged
         assert caught.value.exit_code == code
         assert str(caught.value) == (
-            f"stopped by signal {signum.value}; start again to go on from the last state"
+            f"stopped by {signum.name}; start again to go on from the last state"
         )
 
     def test_a_second_one_urges_and_the_first_is_told(self, wakeup: Wakeup) -> None:
@@ -115,7 +115,7 @@ class TestSignals:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGINT)
             assert wakeup.urged
-            with pytest.raises(InterruptedRunError, match="signal 15"):
+            with pytest.raises(InterruptedRunError, match="SIGTERM"):
                 wakeup.check()
 
     def test_afterwards_all_is_as_it_was(self, wakeup: Wakeup) -> None:
