@@ -7,7 +7,7 @@ after stream maps. What must not leave the machine must not be kept under its ol
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 
 from target_spotzee.entries import Entry
@@ -19,8 +19,11 @@ def hidden_columns(
     entry: Entry,
     mapped: Collection[str],
     separator: str | None = None,
-) -> frozenset[str]:
-    """Return the tap's columns that only live on in excluded ones.
+) -> Callable[[str], bool]:
+    """Return which of the tap's columns an excluded one may have been made from.
+
+    An expression can reach a column in ways that can't be told from its text. So once a stream map
+    makes an excluded column, only those are safe that also leave as they are, under some name.
 
     Args:
         stream: The stream, as the tap calls it.
@@ -29,25 +32,50 @@ def hidden_columns(
         mapped: The columns after stream maps and flattening.
         separator: What flattening joins names with; ``None`` where nothing is flattened.
     """
-    found: set[str] = set()
+
+    def names_of(column: str) -> list[str]:
+        """Return what a column is called once it is flattened, and its own name."""
+        if separator is None:
+            return [column]
+        return [column, *(name for name in mapped if name.startswith(column + separator))]
+
+    made: dict[str, str | None] = {}
     for key, definition in stream_maps.items():
-        if not isinstance(definition, dict):
-            continue
-        source = definition.get("__source__", key)
-        if stream != source and not fnmatchcase(stream, source):
-            continue
-        for column, expression in definition.items():
-            made = [column]
-            if separator is not None:
-                made += [name for name in mapped if name.startswith(column + separator)]
-            if isinstance(expression, str) and any(map(entry.excludes, made)):
-                found |= _names(expression)
-    return frozenset(found.difference(name for name in mapped if not entry.excludes(name)))
+        if isinstance(definition, dict) and _fits(stream, definition.get("__source__") or key):
+            made |= {name: text for name, text in definition.items() if not _is_option(name)}
+    secret = {column for column in made if any(map(entry.excludes, names_of(column)))}
+    if all(made[column] in (None, "__NULL__") for column in secret):
+        return lambda _: False
+    copied = {_copied(column, made[column]) for column in made.keys() - secret}
+    untouched = {name for name in mapped if name not in made}
+
+    def hidden(column: str) -> bool:
+        leaves = column in copied or (
+            column not in made and not untouched.isdisjoint(names_of(column))
+        )
+        return not leaves
+
+    return hidden
 
 
-def _names(expression: str) -> set[str]:
-    """Return every name and text in an expression, ``record["plan"]`` being one, too."""
-    nodes = list(ast.walk(ast.parse(expression)))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    return names | {text for text in texts if isinstance(text, str)}
+def _fits(stream: str, source: str) -> bool:
+    return stream == source or fnmatchcase(stream, source)
+
+
+def _is_option(name: str) -> bool:
+    """Say whether the SDK takes a name for one of its options: ``__filter__``."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def _copied(column: str, expression: object) -> str | None:
+    """Return the column that an expression is nothing but a copy of, if it is."""
+    try:
+        node = ast.parse(str(expression).strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    if isinstance(node, ast.Name):
+        return column if node.id == "self" else node.id
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        whole = isinstance(node.value, ast.Name) and node.value.id in ("record", "_")
+        return str(node.slice.value) if whole else None
+    return None

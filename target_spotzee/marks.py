@@ -18,10 +18,16 @@ _OPEN = b"false"
 _DONE = b"true "
 
 
-def content_id(stream: str, record: dict[str, Any]) -> str:
-    """Return what tells a record from every other: its stream and content, `_sdc_*` left out."""
+def content_id(stream: str, record: dict[str, Any], ids: object) -> str:
+    """Return what tells a record from every other.
+
+    Args:
+        stream: Its stream.
+        record: What may be kept of it; `_sdc_*` doesn't count.
+        ids: Its user's, which excluded columns may have gone into.
+    """
     content = {name: value for name, value in record.items() if not name.startswith("_sdc_")}
-    return sha256(codec.encode([stream, content], in_order=True)).hexdigest()[:16]
+    return sha256(codec.encode([stream, content, ids], in_order=True)).hexdigest()[:16]
 
 
 def place_in(line: bytes) -> int | None:

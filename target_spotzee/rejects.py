@@ -113,18 +113,22 @@ class RejectsFile:
             ids: Its user's, if they are known.
         """
         origin = ticket.origin
-        message = {"type": "RECORD", **codec.decode_any(ticket.line)}
-        stream = message["stream"]
-        record = _without_excluded_columns(message["record"], origin, [])
-        id_ = marks.content_id(stream, record)
-        kept = _Kept(ticket.number, id_, place=self._open_places.get(id_))
+        read = codec.decode_any(ticket.line)
+        stream = read["stream"]
+        record = _without_excluded_columns(read["record"], origin, [])
+        # Without what may not be kept two records can look alike: then their ids tell them apart.
+        whole = record == read["record"]
+        id_ = marks.content_id(stream, record, None if whole else ids)
+        known = whole or ids is not None
+        kept = _Kept(ticket.number, id_, place=self._open_places.get(id_) if known else None)
         if kept.place is None:
             if self._described.get(stream) is not origin:
                 self._described[stream] = origin
                 self._pending.append(codec.encode(_schema_for(origin)))
-            message.pop("reject", None)  # of an earlier run; the new one must be the last key
-            message["record"] = record
-            message["reject"] = {
+            # Nothing else that the line held: an excluded value may be in there, too.
+            message = {"type": "RECORD", "stream": stream, "record": record}
+            message |= {name: read[name] for name in ("version", "time_extracted") if name in read}
+            message["reject"] = {  # the last key, as `marks` expects
                 "done": False,
                 "id": id_,
                 **asdict(reason),

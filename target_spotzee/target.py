@@ -157,7 +157,7 @@ class TargetSpotzee(CommandTarget):
         origin = Origin(
             alias,
             line,
-            lambda column: column in hidden or entry.excludes(column),
+            lambda column: entry.excludes(column) or hidden(column),
             _flat_name(flattening) if flattening else None,
         )
         return _Route(

@@ -92,7 +92,7 @@ class TestARecord:
             **json.loads(line),
             "reject": {
                 "done": False,
-                "id": content_id("users", {"id": 1, "email": "no"}),
+                "id": content_id("users", {"id": 1, "email": "no"}, None),
                 "code": "validation_failed",
                 "message": "no good",
                 "field": "email",
