@@ -34,6 +34,9 @@ _MAX_QUEUED = 8
 
 Threads that take turns in a hurry cost a tenth of all CPU.
 """
+_ENOUGH_QUEUED = 2
+_PATIENCE_SECONDS = 0.2
+"""The longest that a success may wait to be settled because nobody woke the main thread."""
 
 logger = logging.getLogger("target-spotzee")
 
@@ -111,12 +114,13 @@ class Dispatcher:
 
     @property
     def due_at(self) -> float:
-        """When, by the clock, `reap` has something to do though no worker is done."""
+        """When, by the clock, `reap` has something to do though no worker tells."""
         doubtful = self._doubtful and (self._backlog or self._following)
         free = len(self._under_way) < self._max_under_way
         return min(
             self._doubtful[0][0] if doubtful else math.inf,
             self._backlog.due_at if free else math.inf,
+            math.inf if self._jobs.qsize() < _ENOUGH_QUEUED else self._clock() + _PATIENCE_SECONDS,
         )
 
     def reap(self) -> None:
@@ -192,7 +196,7 @@ class Dispatcher:
                 outcome = error
             self._done.put((batch, outcome))
             plain = isinstance(outcome, Delivered) and not outcome.errors
-            if not plain or self._jobs.qsize() < _MAX_QUEUED // 4:
+            if not plain or self._jobs.qsize() < _ENOUGH_QUEUED:
                 self._wakeup.wake()
         if sender is not None:
             sender.close()

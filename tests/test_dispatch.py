@@ -292,6 +292,36 @@ class TestAFaultOfTheRun:
         assert "a value" not in failure
 
 
+def test_a_success_is_settled_soon_though_others_are_stuck_and_nobody_wakes_for_it() -> None:
+    class Stuck(Spotzee):
+        def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+            if batch.number == "1":
+                queued.wait()
+            else:
+                with suppress(StoppedError):
+                    gate.rest(60)
+            return super().send(batch, trace)
+
+    queued = threading.Event()
+    states: list[str] = []
+    spotzee = Stuck(0, flaky=False)
+    with loader_to(spotzee, states.append, max_in_flight=4, batch_size=1) as (loader, _, gate):
+        for number in range(7):
+            user = User({"external_id": str(number), "data": {"plan": "free"}})
+            loader.take(user, loader.settlement.issue(ORIGIN, ""))
+            loader.checkpoint(str(number))
+        wait = loader.tick()
+        queued.set()
+        waited = 0.0
+        while not states:
+            gate.rest(wait)
+            waited += wait
+            wait = loader.tick()
+        assert states == ["0"]
+        assert waited < 5
+        gate.close()
+
+
 def test_a_reject_is_on_disk_before_state_passes_it(tmp_path: Path) -> None:
     path = tmp_path / "rejects.singer"
     sizes = []
