@@ -90,7 +90,7 @@ class Run:
             self._ledger,
             self._summary,
             self.rejects,
-            self._print_state if keep_state else _keep_quiet,
+            self._print_state if keep_state else None,
             reject_mode=settings.reject_mode,
             max_rejects=settings.max_rejects,
             asynchronous=settings.delivery == "async",
@@ -300,7 +300,3 @@ def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
 def now() -> datetime:
     """Return the time of day, with its zone."""
     return datetime.now(timezone.utc)
-
-
-def _keep_quiet(_state: str) -> None:
-    """Print no state."""

@@ -19,7 +19,7 @@ class Settlement:
         ledger: Knows which state is safe.
         summary: Counts.
         rejects: The rejects file, if there is one.
-        write_state: Prints one state.
+        write_state: Prints one state; ``None`` where none is to be printed.
         reject_mode: ``fail``, ``fail_fast`` or ``skip``.
         max_rejects: More than this end the run.
         asynchronous: Spotzee accepts users, it doesn't confirm them.
@@ -30,7 +30,7 @@ class Settlement:
         ledger: Ledger,
         summary: Summary,
         rejects: RejectsFile | None,
-        write_state: Callable[[str], None],
+        write_state: Callable[[str], None] | None,
         *,
         reject_mode: str = "fail",
         max_rejects: int | None = None,
@@ -137,7 +137,7 @@ class Settlement:
                     ticket.on_safe()
             self._unsynced.clear()
         state = self._ledger.take()
-        if state is not None:
+        if state is not None and self._write_state is not None:
             self._write_state(state)
             self._summary.states_printed += 1
 
