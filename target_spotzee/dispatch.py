@@ -29,7 +29,7 @@ from target_spotzee.summary import Requests
 from target_spotzee.trace import Trace
 from target_spotzee.wakeup import Wakeup
 
-_MAX_QUEUED = 8
+_MAX_QUEUED = 32
 """Batches that workers find when they are done, so that not each one wakes the main thread.
 
 Threads that take turns in a hurry cost a tenth of all CPU.
