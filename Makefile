@@ -1,6 +1,6 @@
 # make demo: a real tap loads 2,350 customers into a local Spotzee
 # make test: ruff, mypy, import-linter and all tests; CI adds make demo, make audit and other Pythons
-# make bench: what a record costs, side by side with other ways (20 minutes; QUICK=1: three)
+# make bench: what a record costs, side by side with other ways (ten to twenty minutes; QUICK=1: three)
 
 PYTHON ?= python3
 

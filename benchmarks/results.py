@@ -288,8 +288,8 @@ def _cells(run: Run) -> tuple[str, ...]:
         f"{run.per_second:,.0f}",
         f"{run.core:.0%}",
         f"{run.peak_mb:.0f}",
-        f"{run.requests:,}" if served else "",
-        str(run.limited) if served else "",
+        f"{run.requests:,.0f}" if served else "",
+        f"{run.limited:.0f}" if served else "",
         f"{run.sandbox_core:.0%}" if served else "",
     )
 
