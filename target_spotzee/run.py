@@ -21,7 +21,8 @@ from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchem
 
 from target_spotzee import summary as summaries
 from target_spotzee.backlog import Backlog
-from target_spotzee.client import Client, Endpoint, new_session
+from target_spotzee.client import Client, Endpoint
+from target_spotzee.connection import Connection, new_session
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import (
     LimitReachedError,
@@ -116,7 +117,13 @@ class Run:
             return Client(
                 endpoint,
                 gate,
-                new_session(endpoint.url),
+                Connection(
+                    endpoint.url,
+                    endpoint.headers,
+                    new_session(endpoint.url),
+                    timeout_seconds=endpoint.timeout_seconds,
+                    clock=time.monotonic,
+                ),
                 clock=time.monotonic,
                 now=now,
                 random=random.random,

@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 
 from target_spotzee.answers import Delivered
 from target_spotzee.batch import Batch
-from target_spotzee.client import Client, Endpoint, new_session
+from target_spotzee.client import Client, Endpoint
+from target_spotzee.connection import Connection, new_session
 from target_spotzee.gate import Gate
 from target_spotzee.mapping import User
 from target_spotzee.pacing import Pacer
@@ -37,7 +38,13 @@ def test_only_a_request_that_had_to_connect_may_have_arrived_late(sandbox: Sandb
     client = Client(
         endpoint,
         gate,
-        new_session(endpoint.url),
+        Connection(
+            endpoint.url,
+            endpoint.headers,
+            new_session(endpoint.url),
+            timeout_seconds=endpoint.timeout_seconds,
+            clock=time.monotonic,
+        ),
         clock=time.monotonic,
         now=lambda: datetime.now(timezone.utc),
         random=lambda: 0.0,

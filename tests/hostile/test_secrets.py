@@ -194,7 +194,9 @@ def waiting(target: Target, sandbox: Sandbox) -> Iterable[subprocess.Popen[bytes
     process.communicate()
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
+@pytest.mark.skipif(
+    not Path("/proc/self/cmdline").exists(), reason="only Linux lists a process's files in /proc"
+)
 def test_neither_the_process_list_nor_another_file_tells(
     target: Target,
     waiting: subprocess.Popen[bytes],

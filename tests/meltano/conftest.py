@@ -18,7 +18,7 @@ def meltano() -> Path:
     """Meltano's own command."""
     for executable in (MELTANO, *EXECUTABLES.values()):
         if not executable.exists():
-            pytest.skip(f"no {executable.name} here; `make test` sets it up")
+            pytest.skip(f"a bare pytest has no {executable.name}; `make test` installs it first")
     return MELTANO
 
 
@@ -26,7 +26,7 @@ def meltano() -> Path:
 def postgres() -> Iterator[Postgres]:
     binaries = servers.find_binaries()
     if binaries is None:
-        pytest.skip("no PostgreSQL here, and no right to install it")
+        pytest.skip("no PostgreSQL server here; `make test` installs one where it may")
     with servers.running(binaries) as server:
         yield server
 

@@ -39,7 +39,7 @@ def executable(environment: str, tap: str) -> str:
     """Return a tap's command, from the environment that `make test` gives it."""
     path = ROOT / environment / "bin" / tap
     if not path.exists():
-        pytest.skip(f"no {tap} here; `make test` sets it up")
+        pytest.skip(f"a bare pytest has no {tap}; `make test` installs it first")
     return str(path)
 
 
