@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
+from target_spotzee import codec
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import Ids, User
 from target_spotzee.trace import Trace
@@ -23,22 +22,14 @@ MAX_USERS = 100
 MAX_BODY_BYTES = 1_000_000
 """A request stays below the 1 MiB at which common proxies refuse."""
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-
 
 def encode(user: User) -> bytes:
     """Return a user as JSON; decimals and integers keep every digit.
 
     Raises:
-        ValueError: It holds text that is not Unicode, which JSON can't carry.
+        UnicodeEncodeError: It holds text that is none, which JSON can't carry.
     """
-    return _encode(user.payload)
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    """Return the payload of a user that was encoded."""
-    return _decode(body)
+    return codec.encode_unicode(user.payload)
 
 
 class Item(msgspec.Struct, eq=False, gc=False):
@@ -137,8 +128,8 @@ class Batch:
 
 def fold(earlier: bytes, later: User) -> bytes:
     """Return one encoded user that leaves Spotzee as the two would, one after the other."""
-    before, after = decode(earlier), later.payload
+    before, after = codec.decode(earlier), later.payload
     payload = {**before, **after}
     if "data" in before and "data" in after:
         payload["data"] = {**before["data"], **after["data"]}
-    return _encode(payload)
+    return codec.encode_unicode(payload)

@@ -22,7 +22,12 @@ decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 Raises `msgspec.MsgspecError`, `ValueError`, `ArithmeticError` or `RecursionError`.
 """
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+encode_unicode = msgspec.json.Encoder(decimal_format="number").encode
+"""Returns a value as JSON; decimals and integers keep every digit.
+
+Raises `UnicodeEncodeError` for text that is none.
+"""
+
 _encode_in_order = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 _past_blanks = re.compile(r"[ \t\r\n]*").match
 
@@ -78,7 +83,7 @@ def encode(value: object, *, in_order: bool = False) -> bytes:
         in_order: Whether to sort the names of objects.
     """
     try:
-        return _encode_in_order(value) if in_order else _encode(value)
+        return _encode_in_order(value) if in_order else encode_unicode(value)
     except (UnicodeEncodeError, RecursionError):
         return b"".join(_pieces(value, in_order=in_order))
 
@@ -105,7 +110,7 @@ def _pieces(value: object, *, in_order: bool) -> Iterator[bytes]:
                 waiting += [value[place], b"," if place else b""]
             waiting.append(b"[")
         else:
-            yield _encode(value)
+            yield encode_unicode(value)
 
 
 def _text(line: str | bytes) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from target_spotzee import codec
 from target_spotzee.answers import Delivered
-from target_spotzee.batch import Batch, decode
+from target_spotzee.batch import Batch
 from target_spotzee.mapping import Mapping
 from target_spotzee.trace import Trace
 
@@ -40,7 +41,7 @@ class Rehearsal:
         for item in batch.items:
             for body, ticket in item.parts:
                 examples = self._examples.setdefault(ticket.origin.stream, {})
-                for path, value in _leaves(decode(body)):
+                for path, value in _leaves(codec.decode(body)):
                     if examples.get(path) is None:
                         examples[path] = value
         return Delivered()

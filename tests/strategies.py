@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Item, decode, encode
+from target_spotzee.batch import Item, encode
+from target_spotzee.codec import decode
 from target_spotzee.ledger import Ledger, Origin, Ticket
 from target_spotzee.mapping import User
 

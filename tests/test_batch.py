@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Batch, Item, decode, encode, fold
+from target_spotzee.batch import Batch, Item, encode, fold
+from target_spotzee.codec import decode
 from target_spotzee.mapping import User
 from target_spotzee.trace import Trace
 from tests import strategies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 MADE_UP = (
     "sk_none_needed",  # stands in for the key where --dry-run needs none
-    "e0acd42f4ad23fe6",  # the content id of the README's rejected record
+    "f7349f1210cae463",  # the content id of the README's rejected record
     # Keys that only the sandbox knows, or nobody.
     "sk_canary_of_the_key",
     "sk_made_up",

@@ -43,7 +43,7 @@ given up: here it comes within `timeout_seconds`, for which the user's next reco
 
 ```bash
 make chaos                                 # every line four times
-make chaos RUNS=50                         # fewer
+make chaos RUNS=154                        # every line once
 make chaos WRITE=docs/faults.md            # this page anew
 .venv/bin/python -m tests.chaos --seed 17  # one run, told at length
 ```
