@@ -22,6 +22,8 @@ from target_spotzee.pacing import Clock
 
 _CHUNK_BYTES = 65_536
 _MAX_ANSWER_BYTES = 8_000_000
+# A page of megabytes says no more, and each worker's heap would keep room for one.
+_MAX_ERROR_BYTES = 250_000
 # All that Python tells of a proxy's answer to CONNECT; the rest is the proxy's words.
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
@@ -115,7 +117,8 @@ class Connection:
                 timeout=self._timeout,
                 preload_content=False,
             ) as response:
-                content = b"".join(self._chunks(response, deadline))
+                most = _MAX_ANSWER_BYTES if response.status < 400 else _MAX_ERROR_BYTES
+                content = b"".join(self._chunks(response, most, deadline))
                 return Answer(response.status, response.headers, content)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _fault(error) from None
@@ -129,10 +132,10 @@ class Connection:
     def _chunks(
         self,
         response: urllib3.BaseHTTPResponse,
+        left: int,
         deadline: float,
     ) -> Iterator[bytes]:
         """Yield the body as it comes, for no longer than the deadline and no more than the cap."""
-        left = _MAX_ANSWER_BYTES
         while left > 0 and (chunk := response.read1(_CHUNK_BYTES, decode_content=True)):
             yield chunk
             left -= len(chunk)

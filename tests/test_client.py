@@ -1,4 +1,4 @@
-"""What a client tells the gate of the requests it makes."""
+"""What a client tells the gate of the requests it makes, and how much of an answer is read."""
 
 from __future__ import annotations
 
@@ -32,19 +32,34 @@ class Noting(Gate):
         super().late(started)
 
 
+def connection_to(sandbox: Sandbox) -> tuple[Endpoint, Connection]:
+    endpoint = Endpoint(sandbox.api_url, sandbox.key, "2026-04-28")
+    connection = Connection(
+        endpoint.url,
+        endpoint.headers,
+        new_session(endpoint.url),
+        timeout_seconds=endpoint.timeout_seconds,
+        clock=time.monotonic,
+    )
+    return endpoint, connection
+
+
+def test_an_error_page_of_megabytes_is_not_read_to_its_end(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(effect="status", status=502, html=True, huge_bytes=10_000_000))
+    _, connection = connection_to(sandbox)
+    with closing(connection):
+        answer = connection.exchange("POST", "/users/batch", b"[]", {})
+    assert answer.status == 502
+    assert 0 < len(answer.body) < 500_000
+
+
 def test_only_a_request_that_had_to_connect_may_have_arrived_late(sandbox: Sandbox) -> None:
     gate = Noting()
-    endpoint = Endpoint(sandbox.api_url, sandbox.key, "2026-04-28")
+    endpoint, connection = connection_to(sandbox)
     client = Client(
         endpoint,
         gate,
-        Connection(
-            endpoint.url,
-            endpoint.headers,
-            new_session(endpoint.url),
-            timeout_seconds=endpoint.timeout_seconds,
-            clock=time.monotonic,
-        ),
+        connection,
         clock=time.monotonic,
         now=lambda: datetime.now(timezone.utc),
         random=lambda: 0.0,
