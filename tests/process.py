@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-COMMAND = [sys.executable, "-c", "from target_spotzee.target import TargetSpotzee as t; t.cli()"]
+COMMAND = [sys.executable, "-m", "target_spotzee"]
+PROGRAM = "from target_spotzee.__main__ import main; main()"
+"""The same for ``-c``."""
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
 
+from target_spotzee.__main__ import main
 from target_spotzee.sandbox import Sandbox
 from target_spotzee.settings import CONFIG_JSONSCHEMA
-from target_spotzee.target import TargetSpotzee
 from tests import singer
-from tests.process import Target
+from tests.process import PROGRAM, Target
 
 
-def test_the_entry_point_is_the_target() -> None:
+def test_the_installed_command_is_the_module_s() -> None:
+    """So what tests start as ``python -m target_spotzee`` is what people run."""
     (script,) = entry_points(group="console_scripts", name="target-spotzee")
-    assert script.load().callback == TargetSpotzee.invoke
+    assert script.load() is main
 
 
 def test_version_names_the_package_s(target: Target) -> None:
@@ -80,8 +83,16 @@ def test_a_log_level_that_is_none_is_one_clear_line(target: Target, name: str) -
 
 
 def test_a_log_level_in_a_dotenv_file_is_checked_too(target: Target) -> None:
+    """The SDK looks for one above its own files, or, for a program that is no file, from here."""
     (target.folder / ".env").write_text("TARGET_SPOTZEE_LOGLEVEL=LOUD\n")
-    done = target.command(["--config", str(target.configure()), "--config", "ENV"])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--config", target.configure(), "--config", "ENV"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=target.folder,
+    )
     assert done.returncode == 2
     assert "TARGET_SPOTZEE_LOGLEVEL: must be" in done.stderr
     assert "Traceback" not in done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from target_spotzee.sandbox import Sandbox
 from tests import singer
-from tests.process import COMMAND, Result, Target
+from tests.process import PROGRAM, Result, Target
 
 CANARY = "canary@private.example"
 MEGABYTE = 1_000_000
@@ -232,7 +232,7 @@ def start_limited(target: Target, stdin: IO[bytes] | int) -> subprocess.Popen[by
     """Start a target that gets a MemoryError once it wants more than `PEAK_BYTES`."""
     limit = f"import resource as r; r.setrlimit(r.RLIMIT_DATA, ({PEAK_BYTES}, {PEAK_BYTES})); "
     return subprocess.Popen(
-        [sys.executable, "-c", limit + COMMAND[2], "--config", str(target.configure())],
+        [sys.executable, "-c", limit + PROGRAM, "--config", str(target.configure())],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
