@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import islice
 
 from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, fold
 from target_spotzee.ledger import Ticket
@@ -90,7 +91,7 @@ class Backlog:
         newest = queues.get(identities[0])
         if newest is not None and self._fold(newest[-1], user, body, ticket):
             return
-        item = Item(user.ids, identities, body, [(body, ticket)])
+        item = Item(user.ids, identities, body, ticket)
         ahead = 0
         for identity in identities:
             queue = queues.get(identity)
@@ -122,8 +123,7 @@ class Backlog:
         self._bytes += growth
         if item in self._ready:
             self._ready_bytes += growth
-        item.body = folded
-        item.parts.append((body, ticket))
+        item.fold(folded, body, ticket)
         return True
 
     def take(self, now: float) -> Batch | None:
@@ -139,18 +139,15 @@ class Backlog:
         filled = len(self._ready) >= self.max_users or self._ready_bytes > MAX_BODY_BYTES
         if not filled and not (self._ready and (self.closing or self.full or now >= self.due_at)):
             return None
-        items: list[Item] = []
-        length = 1  # the bracket; each user adds its own bytes and a comma or bracket
-        for item in self._ready:
-            length += len(item.body) + 1
-            if len(items) == self.max_users or length > MAX_BODY_BYTES:
-                break
-            items.append(item)
+        items = list(islice(self._ready, self.max_users))
+        length = sum([len(item.body) for item in items])
+        while length + len(items) + 1 > MAX_BODY_BYTES:  # a comma or bracket each, and a bracket
+            length -= len(items.pop().body)
         for item in items:
             del self._ready[item]
-            self._records -= len(item.parts)
-            self._bytes -= len(item.body)
-            self._ready_bytes -= len(item.body)
+        self._records -= len(items) + sum([len(item.folded) - 1 for item in items if item.folded])
+        self._bytes -= length
+        self._ready_bytes -= length
         self._taken += 1
         return Batch(self._run_id, str(self._taken), items)
 

@@ -23,15 +23,6 @@ MAX_BODY_BYTES = 1_000_000
 """A request stays below the 1 MiB at which common proxies refuse."""
 
 
-def encode(user: User) -> bytes:
-    """Return a user as JSON; decimals and integers keep every digit.
-
-    Raises:
-        UnicodeEncodeError: It holds text that is none, which JSON can't carry.
-    """
-    return codec.encode_unicode(user.payload)
-
-
 class Item(msgspec.Struct, eq=False, gc=False):
     """One user of a batch and the records it came from.
 
@@ -41,20 +32,39 @@ class Item(msgspec.Struct, eq=False, gc=False):
         ids: The user's.
         identities: The user's.
         body: The user as it will be sent.
-        parts: Each record's own user, encoded, and ticket, in the order read.
+        ticket: The newest record's.
+        folded: The parts of a user that came from more than one record.
         following: Records of the same user that may go only after this.
     """
 
     ids: Ids
     identities: tuple[str, ...]
     body: bytes
-    parts: list[tuple[bytes, Ticket]]
+    ticket: Ticket
+    folded: list[tuple[bytes, Ticket]] | None = None
     following: tuple[Item, ...] = ()
+
+    @property
+    def parts(self) -> list[tuple[bytes, Ticket]]:
+        """Each record's own user, encoded, and ticket, in the order read."""
+        return self.folded or [(self.body, self.ticket)]
+
+    def fold(self, body: bytes, own: bytes, ticket: Ticket) -> None:
+        """Take in a later record.
+
+        Args:
+            body: What is to be sent of both.
+            own: The record's own user, encoded.
+            ticket: The record's.
+        """
+        self.folded = self.parts
+        self.folded.append((own, ticket))
+        self.body, self.ticket = body, ticket
 
     def apart(self) -> Item:
         """Return the first record as a user of its own, which the others follow one by one."""
         first, *others = (
-            Item(self.ids, self.identities, body, [(body, ticket)]) for body, ticket in self.parts
+            Item(self.ids, self.identities, body, ticket) for body, ticket in self.parts
         )
         first.following = (*others, *self.following)
         return first

@@ -253,13 +253,12 @@ class Dispatcher:
 
     def _reject(self, batch: Batch, item: Item, error: ItemError, trace: Trace) -> None:
         """Reject a user; a folded one is taken apart first, so that only the bad record is lost."""
-        if len(item.parts) > 1:
+        if item.folded:
             self._requests.split += 1
             self._resend(batch.part([item.apart()], trace))
             return
-        ((_, ticket),) = item.parts
         self._settlement.rejected(
-            ticket,
+            item.ticket,
             Reason(
                 error.code,
                 error.message,
@@ -302,7 +301,7 @@ class Dispatcher:
 
 
 def _gave_up(item: Item, error: ItemError, trace: Trace) -> RunError:
-    _, ticket = item.parts[-1]
+    ticket = item.ticket
     return RunError(
         f"gave up on record {ticket.number} of stream {ticket.origin.stream!r} after"
         f" {trace.spent_seconds:.1f} s: Spotzee keeps answering {error.code}; start again to go on"

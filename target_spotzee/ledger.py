@@ -82,9 +82,10 @@ class Ledger:
         stretch.unsettled += 1
         return Ticket(self._issued, origin, line, stretch)
 
-    def settle(self, ticket: Ticket) -> None:
-        """Note that a record has met its end. Each ticket is settled at most once."""
-        ticket.stretch.unsettled -= 1
+    def settle(self, *tickets: Ticket) -> None:
+        """Note that records have met their end. Each ticket is settled at most once."""
+        for ticket in tickets:
+            ticket.stretch.unsettled -= 1
 
     def hold(self, ticket: Ticket) -> None:
         """Note that a record was rejected with no safe place to keep it: no state passes it."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from target_spotzee import codec
 from target_spotzee.backlog import Backlog
-from target_spotzee.batch import MAX_BODY_BYTES, encode
+from target_spotzee.batch import MAX_BODY_BYTES
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.ledger import Ticket
 from target_spotzee.mapping import Ids, User
@@ -54,7 +55,8 @@ class Loader:
         self._wakeup = wakeup
         self._clock = clock
         self._progress = progress
-        self._unreaped = 0
+        self._new_records = 0
+        self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
 
     def take(self, user: User, ticket: Ticket) -> None:
@@ -64,26 +66,24 @@ class Loader:
             SpotzeeError: The run has to stop.
         """
         try:
-            body = encode(user)
+            body = codec.encode_unicode(user.payload)
         except UnicodeEncodeError:
             self.reject(ticket, _NO_TEXT, user.ids)
             return
-        if len(body) > MAX_BODY_BYTES - 2:
-            self.reject(
-                ticket,
-                Reason("record_too_large", f"{len(body):,} bytes; {MAX_BODY_BYTES:,} fit"),
-                user.ids,
-            )
+        size = len(body)
+        if size > MAX_BODY_BYTES - 2:
+            reason = Reason("record_too_large", f"{size:,} bytes; {MAX_BODY_BYTES:,} fit")
+            self.reject(ticket, reason, user.ids)
             return
         if user.invalid:
             self.settlement.invalid(user.invalid)
         self._backlog.add(user, body, ticket, self._clock())
-        self._unreaped += 1
-        full = self._backlog.full
-        if full or self._unreaped >= self._backlog.max_users:
-            self._unreaped = 0
+        self._new_records += 1
+        self._new_bytes += size
+        if self._new_records >= self._backlog.max_users or self._new_bytes > MAX_BODY_BYTES:
+            self._new_records = self._new_bytes = 0
             self._settle_finished()
-            if full:
+            if self._backlog.full:
                 self._wait_while(lambda: self._backlog.full)
 
     def reject(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:

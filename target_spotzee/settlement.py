@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, ItemsView, Iterable, Sequence
 
 from target_spotzee.batch import Item
 from target_spotzee.exceptions import RejectLimitError
@@ -38,6 +39,7 @@ class Settlement:
     ) -> None:
         self._ledger = ledger
         self._summary = summary
+        self._streams = summary.streams
         self._rejects = rejects
         self._write_state = write_state
         self._reject_mode = reject_mode
@@ -49,7 +51,7 @@ class Settlement:
 
     def issue(self, origin: Origin, line: str | bytes) -> Ticket:
         """Count a record that was read and number it."""
-        records = self._summary.streams[origin.stream]
+        records = self._streams[origin.stream]
         records.read += 1
         records.unsettled += 1
         return self._ledger.issue(origin, line)
@@ -58,34 +60,37 @@ class Settlement:
         """Count first-class fields that could not be right."""
         self._summary.invalid_fields.update(names)
 
-    def delivered(self, items: Iterable[Item]) -> None:
+    def delivered(self, items: Sequence[Item]) -> None:
         """Settle users that Spotzee took; of each the newest record counts, older are folded."""
-        streams = self._summary.streams
-        for item in items:
-            newest = item.parts[-1][1]
-            for _, ticket in item.parts:
-                records = streams[ticket.origin.stream]
-                if ticket is not newest:
-                    records.folded += 1
-                elif self._asynchronous:
-                    records.accepted += 1
-                else:
-                    records.confirmed += 1
-                records.unsettled -= 1
-                self._ledger.settle(ticket)
-                if self._rejects is not None:
+        streams = self._streams
+        newest = [item.ticket for item in items]
+        older = [ticket for item in items if item.folded for _, ticket in item.folded[:-1]]
+        for stream, count in _by_stream(newest):
+            if self._asynchronous:
+                streams[stream].accepted += count
+            else:
+                streams[stream].confirmed += count
+            streams[stream].unsettled -= count
+        for stream, count in _by_stream(older):
+            streams[stream].folded += count
+            streams[stream].unsettled -= count
+        self._ledger.settle(*newest, *older)
+        if self._rejects is not None:
+            for item in items:
+                for _, ticket in item.parts:
                     self._rejects.superseded(ticket, item.ids)
-                if ticket.on_safe is not None:
-                    ticket.on_safe()
+        for ticket in (*older, *newest):
+            if ticket.on_safe is not None:
+                ticket.on_safe()
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map let go."""
-        self._summary.streams[ticket.origin.stream].filtered += 1
+        self._streams[ticket.origin.stream].filtered += 1
         self._settle(ticket)
 
     def ignored(self, ticket: Ticket) -> None:
         """Settle a record of a stream that is not loaded."""
-        self._summary.streams[ticket.origin.stream].ignored += 1
+        self._streams[ticket.origin.stream].ignored += 1
         self._settle(ticket)
 
     def rejected(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
@@ -97,7 +102,7 @@ class Settlement:
             ids: Its user's, if they are known.
         """
         stream = ticket.origin.stream
-        records = self._summary.streams[stream]
+        records = self._streams[stream]
         records.rejected += 1
         records.unsettled -= 1
         self._summary.reject(reason.code, stream, ticket.number)
@@ -142,5 +147,10 @@ class Settlement:
             self._summary.states_printed += 1
 
     def _settle(self, ticket: Ticket) -> None:
-        self._summary.streams[ticket.origin.stream].unsettled -= 1
+        self._streams[ticket.origin.stream].unsettled -= 1
         self._ledger.settle(ticket)
+
+
+def _by_stream(tickets: Iterable[Ticket]) -> ItemsView[str, int]:
+    """Count records by their stream."""
+    return Counter([ticket.origin.stream for ticket in tickets]).items()

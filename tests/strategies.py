@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Item, encode
-from target_spotzee.codec import decode
-from target_spotzee.ledger import Ledger, Origin, Ticket
+from target_spotzee.batch import Item
+from target_spotzee.codec import decode, encode_unicode
+from target_spotzee.ledger import Ledger, Origin, Stretch, Ticket
 from target_spotzee.mapping import User
 
 ORIGIN = Origin(
@@ -60,6 +60,11 @@ def users(ids: str = "abAB") -> st.SearchStrategy[User]:
     return st.builds(lambda ids, rest: User({**ids, **rest}), identity, rest)
 
 
+def encode(user: User) -> bytes:
+    """A user as it is sent."""
+    return encode_unicode(user.payload)
+
+
 def tickets(count: int) -> list[Ticket]:
     """Tickets of records nobody will look at."""
     ledger = Ledger()
@@ -67,9 +72,13 @@ def tickets(count: int) -> list[Ticket]:
 
 
 def item_of(user: User, *tickets: Ticket) -> Item:
-    """A user that waits, of as many records as there are tickets."""
+    """A user that waits, of as many records as there are tickets, or of one nobody looks at."""
     body = encode(user)
-    return Item(user.ids, user.identities, body, [(body, ticket) for ticket in tickets])
+    first, *others = tickets or (Ticket(0, ORIGIN, "", Stretch()),)
+    item = Item(user.ids, user.identities, body, first)
+    for ticket in others:
+        item.fold(body, body, ticket)
+    return item
 
 
 def user_in(item: Item) -> User:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from target_spotzee import backlog as backlogs
 from target_spotzee.backlog import Backlog
-from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, encode
+from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item
 from target_spotzee.mapping import User
 from tests import strategies
+from tests.strategies import encode
 
 
 def user_of(

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Batch, Item, encode, fold
+from target_spotzee.batch import Batch, Item, fold
 from target_spotzee.codec import decode
 from target_spotzee.mapping import User
 from target_spotzee.trace import Trace
 from tests import strategies
+from tests.strategies import encode
 
 
 def batch_of(count: int) -> Batch:
@@ -125,8 +126,11 @@ class TestParts:
         users = [User({"external_id": "a", "data": {"n": number}}) for number in range(3)]
         parts = list(zip(map(encode, users), strategies.tickets(3), strict=True))
         after = strategies.item_of(User({"external_id": "a"}))
-        whole = strategies.item_of(users[2])
-        whole.parts, whole.following = parts, (after,)
+        whole = strategies.item_of(users[0], parts[0][1])
+        for body, ticket in parts[1:]:
+            whole.fold(b"{}", body, ticket)
+        whole.following = (after,)
+        assert (whole.body, whole.ticket, whole.parts) == (b"{}", parts[2][1], parts)
         first = whole.apart()
         assert first.following[2:] == (after,)
         assert {(item.ids, item.identities) for item in (first, *first.following)} == {
@@ -171,7 +175,11 @@ class TestKeys:
                 Batch("run2", "1", items),
                 Batch("run", "1", items[:1]),
                 Batch("run", "1", items[1:]),
-                Batch("run", "1", [items[0], Item(items[1].ids, items[1].identities, b"{}", [])]),
+                Batch(
+                    "run",
+                    "1",
+                    [items[0], Item(items[1].ids, items[1].identities, b"{}", items[1].ticket)],
+                ),
             )
         }
         assert len(keys) == 6

@@ -27,7 +27,6 @@ import pytest
 import target_spotzee
 from target_spotzee import answers, exceptions, run
 from target_spotzee.answers import Again, Answer, Delivered, Refused, StaleKey
-from target_spotzee.batch import encode
 from target_spotzee.entries import Entry, read_entries
 from target_spotzee.exceptions import RecordError, RunError
 from target_spotzee.ledger import Ledger, Origin
@@ -40,6 +39,7 @@ from target_spotzee.summary import Records, Requests, Summary
 from tests import singer
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
+from tests.strategies import encode
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
