@@ -73,14 +73,6 @@ class Source(NamedTuple):
     def __str__(self) -> str:
         return ".".join((self.column, *self.path))
 
-    def value_in(self, record: Record) -> Any:  # noqa: ANN401 - a record holds any JSON value
-        """Return the value; `_ABSENT` without the column, null where the path leads nowhere."""
-        value = record.get(self.column, _ABSENT)
-        if value is not _ABSENT:
-            for key in self.path:
-                value = value.get(key) if isinstance(value, dict) else None
-        return value
-
 
 class Mapping:
     """A stream's compiled mapping.
@@ -121,6 +113,7 @@ class Mapping:
         self._taken = {path[0] for path, _ in self._attributes if len(path) == 1}
         self._known: set[str] = set()
         self._elsewhere: list[str] = []
+        self._columns_before: tuple[str, ...] = ()
         self._learn(columns)
 
     def warnings(self, before_maps: Iterable[str] | None = ()) -> list[str]:
@@ -172,31 +165,43 @@ class Mapping:
             RecordError: It has no identity, or a field that can't be right under ``reject``.
         """
         payload = self._identity(record)
-        invalid = []
-        for name, source, ordinary, normalise in self._fields:
-            column, path = source
-            value = source.value_in(record) if path else record.get(column, _ABSENT)
-            if type(value) is str:
-                if ordinary(value):
-                    payload[name] = value
-                    continue
-                value = value.strip() or None  # a blank one counts as null
-            if value is _ABSENT:
-                continue
-            if value is not None:
-                try:
-                    payload[name] = normalise(value)
-                    continue
-                except ValueError as error:
-                    if self._invalid_fields == "reject":
-                        raise RecordError("field_invalid", f"{name} {error}", name) from None
-                invalid.append(name)
-            if self._send_nulls if value is None else self._invalid_fields == "null":
-                payload[name] = None
+        invalid: tuple[str, ...] = ()
+        for name, (column, path), ordinary, normalise in self._fields:
+            value = record.get(column, _ABSENT)
+            if path:
+                value = _inside(value, path)
+            if type(value) is str and ordinary(value):
+                payload[name] = value
+            elif value is not _ABSENT and not self._take(payload, name, value, normalise):
+                invalid += (name,)
         data = self._data(record)
         if data:
             payload["data"] = data
-        return User(payload, tuple(invalid))
+        return User(payload, invalid)
+
+    def _take(
+        self,
+        payload: dict[str, Any],
+        name: str,
+        value: Any,  # noqa: ANN401 - a record holds any JSON value
+        normalise: Callable[[Any], str],
+    ) -> bool:
+        """Put a field into a payload as it should be; say whether it could be right."""
+        if type(value) is str:
+            value = value.strip() or None  # a blank one counts as null
+        if value is None:
+            if self._send_nulls:
+                payload[name] = None
+            return True
+        try:
+            payload[name] = normalise(value)
+        except ValueError as error:
+            if self._invalid_fields == "reject":
+                raise RecordError("field_invalid", f"{name} {error}", name) from None
+            if self._invalid_fields == "null":
+                payload[name] = None
+            return False
+        return True
 
     def ids(self, record: Record) -> Ids | None:
         """Return the ids of a record that may be no user, if it has any."""
@@ -208,10 +213,11 @@ class Mapping:
     def _identity(self, record: Record) -> dict[str, Any]:
         """Return a payload that holds the ids; a null one beside another is left out."""
         payload: dict[str, Any] = {}
-        for name, source in self._ids:
-            column, path = source
-            value = source.value_in(record) if path else record.get(column, _ABSENT)
-            if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
+        for name, (column, path) in self._ids:
+            value = record.get(column)
+            if path:
+                value = _inside(value, path)
+            if value is None or (type(value) is str and not value.strip()):
                 continue
             try:
                 payload[name] = fields.identity(value)
@@ -225,15 +231,18 @@ class Mapping:
     def _data(self, record: Record) -> dict[str, Any]:
         data: dict[str, Any] = {}
         if self._entry.unmapped == "data":
-            if not record.keys() <= self._known:
-                self._learn(record)
+            columns = tuple(record)
+            if columns != self._columns_before:
+                if not record.keys() <= self._known:
+                    self._learn(record)
+                self._columns_before = columns
             data = record.copy()
             for column in self._elsewhere:
                 data.pop(column, None)
             if not self._send_nulls:
                 data = {column: value for column, value in data.items() if value is not None}
-        for path, source in self._attributes:
-            value = source.value_in(record)
+        for path, (column, inside) in self._attributes:
+            value = _inside(record.get(column, _ABSENT), inside)
             if value is _ABSENT or (value is None and not self._send_nulls):
                 continue
             place = data
@@ -331,6 +340,14 @@ class Mapping:
                     return Source(column, tuple(parts[end:]))
                 break
         raise LookupError(source)
+
+
+def _inside(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a path leads to in a column's value; null where it leads nowhere."""
+    if value is not _ABSENT:
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _path_problems(
