@@ -7,8 +7,9 @@ decimals that can't be printed again.
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
@@ -20,19 +21,20 @@ from target_spotzee.exceptions import RunError
 _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
+class _Record(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """What is needed of an ordinary RECORD message; nearly all lines are such."""
+
+    stream: str
+    record: dict[str, Any]
+    reject: object = None
+
+
 class _State(msgspec.Struct):
     value: msgspec.Raw
 
 
+_decode_record = msgspec.json.Decoder(_Record, float_hook=Decimal).decode
 _decode_state = msgspec.json.Decoder(_State).decode
-
-
-def _ordinary(line: str | bytes) -> dict[str, Any] | None:
-    """Return a line's message, if it is one that takes no second look."""
-    try:
-        return codec.decode(line)
-    except _UNREADABLE:
-        return None
 
 
 class MessageReader(GenericSingerReader[str]):
@@ -41,6 +43,8 @@ class MessageReader(GenericSingerReader[str]):
     Attributes:
         line: The line being processed, as it was read.
         line_number: Its number, from 1.
+        on_record: Called with the stream, the record and the line of each ordinary RECORD message;
+            without it they go to the callback of their type, as do those that were rejected before.
         on_unknown: Called with the type of a message that is not Singer's.
     """
 
@@ -48,6 +52,7 @@ class MessageReader(GenericSingerReader[str]):
         super().__init__()
         self.line: str | bytes = ""
         self.line_number = 0
+        self.on_record: Callable[[str, dict[str, Any], str | bytes], None] | None = None
         self.on_unknown: Callable[[str], None] = lambda _: None
 
     @property
@@ -76,27 +81,40 @@ class MessageReader(GenericSingerReader[str]):
         Raises:
             RunError: A line is no message.
         """
-        counts: dict[str, int] = defaultdict(int)
+        counts: Counter[str] = Counter()
+        records = 0
         for line in file_input or self.default_input:
             self.line_number += 1
             self.line = line
-            message = _ordinary(line)
-            if message is None:
-                if not line or line.isspace():
-                    continue
-                message = self.deserialize_json(line)
-            kind = message.get("type")
-            if not isinstance(kind, str):
-                raise self._broken("has no type")
-            if not isinstance(message.get("stream", ""), str):
-                raise self._broken("has a stream that is no text")
-            callback = callbacks.get(kind)
-            if callback is None:
-                self.on_unknown(kind[:40])
-            else:
-                callback(message)
-            counts[kind] += 1
-        return Counter(counts)
+            try:
+                record = _decode_record(line)
+            except _UNREADABLE:
+                record = None
+            if record is not None and record.reject is None and self.on_record is not None:
+                self.on_record(record.stream, record.record, line)
+                records += 1
+            elif line and not line.isspace():
+                counts[self._process(line, callbacks)] += 1
+        return counts + Counter(RECORD=records)
+
+    def _process(
+        self,
+        line: str | bytes,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> str:
+        """Hand one message to the callback of its type; return that type."""
+        message = self.deserialize_json(line)
+        kind = message.get("type")
+        if not isinstance(kind, str):
+            raise self._broken("has no type")
+        if not isinstance(message.get("stream", ""), str):
+            raise self._broken("has a stream that is no text")
+        callback = callbacks.get(kind)
+        if callback is None:
+            self.on_unknown(kind[:40])
+        else:
+            callback(message)
+        return kind
 
     def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
         """Return a line's message.

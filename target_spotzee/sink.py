@@ -19,6 +19,9 @@ from target_spotzee.rejects import Reason
 from target_spotzee.samples import NumericStrings
 from target_spotzee.settings import Settings
 
+_RECORDS_PER_METRIC = 100
+"""Each call reads the clock."""
+
 
 class Host(Protocol):
     """What sinks take from the target they are given."""
@@ -73,7 +76,8 @@ class SpotzeeSink(BatchSink):
             )
         self.entry = entry
         self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
-        self._keys = frozenset(self.key_properties)
+        self._keys = tuple(self.key_properties)
+        self._uncounted = 0
         self._sample: NumericStrings | None = NumericStrings()
         self._warn(self.mapping.warnings(host.tap_columns))
 
@@ -109,11 +113,15 @@ class SpotzeeSink(BatchSink):
             MissingKeyPropertiesError: It lacks a key property, under ``fail_fast``.
             SpotzeeError: The run has to stop.
         """
+        self._uncounted += 1
+        if self._uncounted == _RECORDS_PER_METRIC:
+            self._count()
         try:
             if self._validator is not None:
                 self._validator.validate(record)
-            if not self._keys <= record.keys():
-                self._singer_validate_message(record)
+            for key in self._keys:
+                if key not in record:
+                    self._singer_validate_message(record)
             user = self.mapping.user(record)
         except RecordError as error:
             reason = Reason(error.code, str(error), error.field)
@@ -122,20 +130,35 @@ class SpotzeeSink(BatchSink):
             reason = Reason("schema_violated", _violation(error))
             self._loader.reject(ticket, reason, self.mapping.ids(record))
         except MissingKeyPropertiesError as error:
-            missing = [key for key in self.key_properties if key not in record]
-            message = f"lacks key properties {', '.join(missing)}"
-            self._loader.settlement.rejected(ticket, Reason("key_property_missing", message))
-            if self._loader.settlement.exceeded is not None:
-                raise error from self._loader.settlement.exceeded
+            self._reject_keyless(record, ticket, error)
         else:
             if self._sample is not None and self._sample.look(user):
                 self._end_sample()
             self._loader.take(user, ticket)
 
+    def _reject_keyless(
+        self,
+        record: dict[str, Any],
+        ticket: Ticket,
+        error: MissingKeyPropertiesError,
+    ) -> None:
+        """Reject a record that lacks a key property; where that ends the run, raise the SDK's."""
+        missing = [key for key in self._keys if key not in record]
+        message = f"lacks key properties {', '.join(missing)}"
+        self._loader.settlement.rejected(ticket, Reason("key_property_missing", message))
+        if self._loader.settlement.exceeded is not None:
+            raise error from self._loader.settlement.exceeded
+
     def clean_up(self) -> None:
         """Say what a short stream's sample tells."""
         self._end_sample()
+        self._count()
         super().clean_up()
+
+    def _count(self) -> None:
+        """Tell the SDK's metric of the records since the last time."""
+        self.record_counter_metric.increment(self._uncounted)
+        self._uncounted = 0
 
     def _end_sample(self) -> None:
         if self._sample is not None:
@@ -148,7 +171,9 @@ class SpotzeeSink(BatchSink):
 
     def process_batch(self, context: dict[str, Any]) -> None:
         """Take the records of a BATCH message's file; a RECORD message goes to `load`."""
-        for record in context.get("records", ()):
+        records = context.get("records", ())
+        self.record_counter_metric.value -= len(records)  # the SDK has counted them, `load` will
+        for record in records:
             self._take_record(self.source, record)
 
 
@@ -176,6 +201,7 @@ class IgnoringSink(BatchSink):
 
     def load(self, _record: dict[str, Any], ticket: Ticket) -> None:
         """Let one record go."""
+        self.record_counter_metric.increment()
         self._settlement.ignored(ticket)
 
     def process_batch(self, _context: dict[str, Any]) -> None:

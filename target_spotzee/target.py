@@ -76,6 +76,7 @@ class TargetSpotzee(CommandTarget):
         self.tap_columns: Collection[str] | None = ()
         self._lines: Lines | None = None
         self._replay = Replay(None, now)
+        self.message_reader.on_record = self._load
         self.message_reader.on_unknown = lambda kind: self._warn_once(
             f"messages of type {kind!r} are ignored",
         )
@@ -173,13 +174,10 @@ class TargetSpotzee(CommandTarget):
         return IgnoringSink if ignore else SpotzeeSink
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        line = self.message_reader.line
-        try:
-            stream, record = message_dict["stream"], message_dict["record"]
-        except KeyError:
-            self._assert_line_requires(message_dict, {"stream", "record"})
-            raise
+        self._assert_line_requires(message_dict, {"stream", "record"})
+        stream, record = message_dict["stream"], message_dict["record"]
         reject = message_dict.get("reject")
+        line = self.message_reader.line
         if not isinstance(reject, dict):
             self._load(stream, record, line)
         elif self._replay.is_done(reject):
@@ -236,7 +234,6 @@ class TargetSpotzee(CommandTarget):
             if route.sink is None or mapped is None:
                 settlement.filtered(ticket)
             else:
-                route.sink.record_counter_metric.increment()
                 route.sink.load(mapped, ticket)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

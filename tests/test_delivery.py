@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -286,16 +287,20 @@ class TestSdkFeatures:
         }
         lines = [
             singer.schema(properties=["id", "plan"]),
+            *(singer.record(id=number, plan="pro") for number in range(250, 255)),
             singer.line(batch),
+            *(singer.record(id=number, plan="pro") for number in range(255, 260)),
             singer.state({"a": 1}),
         ]
 
         result = target.run(lines)
 
         assert result.exit_code == 0, result.stderr
-        assert sorted(request.items for request in sandbox.requests) == [50, 100, 100]
-        assert result.records == {"read": 250, "confirmed": 250}
+        assert sorted(request.items for request in sandbox.requests) == [60, 100, 100]
+        assert result.records == {"read": 260, "confirmed": 260}
         assert result.states == [{"a": 1}]
+        counted = re.findall(r'"record_count","value":(-?\d+)', result.stderr)
+        assert sum(map(int, counted)) == 260, "the SDK's metric has some twice, or not at all"
 
     def test_version_activation_is_ignored_with_one_warning(
         self,

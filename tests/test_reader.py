@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_spotzee import codec
 from target_spotzee.exceptions import RunError
 from target_spotzee.reader import MessageReader
 from tests import strategies
@@ -97,6 +98,71 @@ class TestMessages:
     def test_of_records_may_hold_half_of_a_surrogate_pair(self) -> None:
         for line in ('{"type":"RECORD","record":"\\uD800é"}', '{"type":"RECORD","\\udfff":"☂"}'):
             assert listen(line) == listen(line.encode()) == [json.loads(line)]
+
+
+class TestOrdinaryRecords:
+    """They take a shorter way, which must lead to the same place."""
+
+    def test_go_to_their_own_callback_and_are_counted_with_the_others(self) -> None:
+        reader = MessageReader()
+        seen: list[Any] = []
+        reader.on_record = lambda *record: seen.append(record)
+        lines = [
+            '{"type":"RECORD","stream":"a","record":{"n":1.50},"time_extracted":"now"}',
+            b'{"record":{"n":2},"type":"RECORD","stream":"b"}',
+            '{"type":"RECORD","stream":"c","record":{"n":3},"reject":{"id":"x"}}',
+            '{"type":"RECORD","stream":"d","record":{"n":"\\ud800"}}',
+            '{"type":"STATE"}',
+        ]
+        counts = reader.process_lines(as_file(lines), dict.fromkeys(TYPES, seen.append))
+        assert seen == [
+            ("a", {"n": Decimal("1.50")}, lines[0]),
+            ("b", {"n": 2}, lines[1]),
+            json.loads(lines[2]),
+            json.loads(lines[3]),
+            {"type": "STATE"},
+        ]
+        assert counts == Counter(RECORD=4, STATE=1)
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["type", "stream", "record", "reject", "time_extracted"]),
+            st.sampled_from(["RECORD", "STATE", "users", None, 5, {}, {"id": "x"}, ["x"]])
+            | strategies.json_values,
+        ),
+        st.booleans(),
+    )
+    def test_are_what_they_would_be_on_the_long_way(
+        self, message: dict[str, Any], as_bytes: bool
+    ) -> None:
+        for members in (
+            message,
+            {"type": "RECORD", "stream": "users", "record": {"n": Decimal("0.10")}} | message,
+        ):
+            text = codec.encode(members)
+            line = text if as_bytes else text.decode()
+            assert self.outcome(line, short=True) == self.outcome(line, short=False)
+
+    @staticmethod
+    def outcome(line: str | bytes, *, short: bool) -> object:
+        """What a reader makes of a line: a record, another message, or an error."""
+        reader = MessageReader()
+        seen: list[object] = []
+
+        def on_message(message: dict[str, Any]) -> None:
+            plain = message["type"] == "RECORD" and message.get("reject") is None
+            if plain and isinstance(message.get("record"), dict) and "stream" in message:
+                seen.append((message["stream"], message["record"], line))
+            else:
+                seen.append(message)
+
+        if short:
+            reader.on_record = lambda *record: seen.append(record)
+        try:
+            counts = reader.process_lines(as_file([line]), dict.fromkeys(TYPES, on_message))
+        except RunError as error:
+            return str(error)
+        return repr((seen, counts))
 
 
 class TestBrokenLines:
