@@ -113,6 +113,16 @@ class Answer:
         return request_id if _REQUEST_ID.fullmatch(request_id) else None
 
     @property
+    def taken(self) -> bool:
+        """Whether it is a success, of the request as a whole."""
+        return 200 <= self.status < 300
+
+    @property
+    def tier(self) -> str | None:
+        """The tier of the key, where Spotzee limits it by that."""
+        return self.headers.get("X-RateLimit-Tier")
+
+    @property
     def replayed(self) -> bool:
         """Whether Spotzee answered from its memory of the key."""
         return self.headers.get("Idempotent-Replayed", "").lower() == "true"
@@ -154,7 +164,7 @@ def read(answer: Answer, items: int, *, synchronous: bool, now: datetime) -> Mea
         RunError: The run's fault; nothing more should be sent.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if answer.taken:
         return _read_results(answer, items) if synchronous else _read_acceptance(answer)
     problem = _read_problem(answer)
     code = _code(problem, status)

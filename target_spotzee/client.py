@@ -172,13 +172,14 @@ class Client:
                 {"Idempotency-Key": key},
             )
         except NoAnswerError as error:
+            self._gate.release(started, typical=False)
             trace.spent_seconds += self._clock() - started
             if error.may_be_applied:
                 self._doubt(trace)
             return Again(error.reason), False
+        typical = answer.taken and not self._connection.is_new
+        self._gate.release(started, typical=typical, tier=answer.tier)
         seconds = self._clock() - started
-        if self._connection.is_new:
-            self._gate.late(started)
         trace.spent_seconds += seconds
         trace.durations_ms.append(round(1000 * seconds))
         trace.request_id = answer.request_id

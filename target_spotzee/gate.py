@@ -35,7 +35,7 @@ class Gate:
         return self._closed.is_set()
 
     def pass_through(self) -> float:
-        """Wait for a slot and take it.
+        """Wait for a slot and take it; `release` gives it back.
 
         Returns:
             The seconds that took.
@@ -68,10 +68,10 @@ class Gate:
             said, self._said[reason] = self._said.get(reason, -math.inf), now
         return now - said > 1
 
-    def late(self, started: float) -> None:
-        """Note that a request that began at ``started`` may have arrived only now."""
+    def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
+        """Give the slot of a request back that has ended; see `Pacer.release`."""
         with self._lock:
-            self._pacer.late(started)
+            self._pacer.release(started, typical=typical, tier=tier)
 
     def limited(self, started: float, retry_after_seconds: float | None) -> float | None:
         """Note a 429 to a request that began at ``started``; return the pause if one begins."""

@@ -6,15 +6,18 @@ Spotzee allows 1,000 requests in any 10 seconds per source address and answers m
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-_MARGIN_SECONDS = 0.1
+_MARGIN_SECONDS = 0.02
 WINDOW_SECONDS = 10 + _MARGIN_SECONDS
-"""A tenth more than Spotzee's window: requests may bunch up on their way."""
+"""A little more than Spotzee's own."""
+_BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
+"""What a key may write in a second, by its tier; in ten it may as much as the address, or more."""
+_BURST_SECONDS = 1 + _MARGIN_SECONDS
 MAX_BACKOFF_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _FIRST_LIMIT_WAIT_SECONDS = 1.0
@@ -61,10 +64,17 @@ def _http_date(text: str) -> datetime | None:
 class Pacer:
     """One budget of requests for all workers, and the pause after a 429.
 
+    Spotzee counts requests as they arrive, which is some time after they begin, and not always the
+    same: one has to connect first, another is held up on its way. But whatever a request takes
+    longer than the fastest did, it arrived no later than its answer came, less what the fastest
+    took; so its slot is free a window after that. While it is under way, it has one for certain.
+    Where it was Spotzee that took longer, that much of the window is lost, in the mean of all
+    requests; a slot that is free too early costs a pause of a whole window.
+
     Not thread-safe: its owner takes a lock.
 
     Args:
-        max_requests: How many requests may start in any `WINDOW_SECONDS`.
+        max_requests: How many requests may arrive in any `WINDOW_SECONDS`.
         clock: Monotonic seconds.
         random: For the jitter after a pause.
     """
@@ -72,43 +82,64 @@ class Pacer:
     def __init__(self, max_requests: int, clock: Clock, random: Random) -> None:
         self._max_requests = max_requests
         self._share = max_requests
+        self._burst = max_requests
         self._clock = clock
         self._random = random
-        self._starts: deque[float] = deque()
+        self._under_way = 0
+        self._answers: deque[float] = deque()
+        self._fastest_seconds = 0.0
         self._paused_at = float("-inf")
         self._paused_until = float("-inf")
         self._limited_in_a_row = 0
 
     def reserve(self) -> float:
-        """Take a slot for one request.
+        """Take a slot for one request; `release` gives it back.
 
         Returns:
             0 if the slot is taken, else the seconds after which to ask again.
         """
         now = self._clock()
-        if now < self._paused_until:
-            return self._paused_until - now
-        while self._starts and self._starts[0] + WINDOW_SECONDS <= now:
-            self._starts.popleft()
-        if len(self._starts) < self._share:
-            self._starts.append(now)
+        while self._answers and self._free_at(self._answers[0], WINDOW_SECONDS) <= now:
+            self._answers.popleft()
+        wait = max(
+            self._paused_until - now,
+            self._wait(self._share, WINDOW_SECONDS, now),
+            self._wait(self._burst, _BURST_SECONDS, now),
+        )
+        if wait > 0:
+            return wait
+        self._under_way += 1
+        return 0.0
+
+    def _wait(self, most: int, seconds: float, now: float) -> float:
+        """Return the wait until fewer than so many requests arrived within so many seconds."""
+        place = len(self._answers) + self._under_way - most
+        if place < 0:
             return 0.0
-        return self._starts[len(self._starts) - self._share] + WINDOW_SECONDS - now
+        # What is under way is answered now at the earliest.
+        answered = self._answers[place] if place < len(self._answers) else now
+        return self._free_at(answered, seconds) - now
 
-    def late(self, started: float) -> None:
-        """Count a request that has just been answered from when it may have arrived.
+    def _free_at(self, answered: float, seconds: float) -> float:
+        """Return when the slot of a request is free that was answered at some time."""
+        return answered - self._fastest_seconds + seconds
 
-        Spotzee counts arrivals, and one that had to connect first arrives long after it began.
-        The window's margin covers a part of that.
+    def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
+        """Note that a request has ended.
 
         Args:
             started: When it began.
+            typical: Whether it tells how fast a request can be: one that was refused does not, nor
+                one that had to connect first.
+            tier: What Spotzee says of the key's own limit, if it does.
         """
-        arrived = self._clock() - _MARGIN_SECONDS
-        taken = bisect_right(self._starts, started) - 1
-        if taken >= 0 and arrived > started:
-            del self._starts[taken]
-            insort(self._starts, arrived)
+        now = self._clock()
+        self._under_way -= 1
+        self._answers.append(now)
+        if typical:
+            self._fastest_seconds = min(self._fastest_seconds or math.inf, now - started)
+        if tier is not None:
+            self._burst = _BURSTS.get(tier.lower(), self._burst)
 
     def limited(self, started: float, retry_after: float | None) -> float | None:
         """Note a 429: everybody pauses.

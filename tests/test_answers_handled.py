@@ -213,6 +213,22 @@ class TestMoments:
             assert len(sandbox.users) == 24
             assert 1 <= result.summary["requests"]["status_429"] <= 20
 
+    def test_a_known_limit_is_met_without_a_429(self, tmp_path: Path) -> None:
+        """The next window is filled as soon as there is one; requests connect and take their time."""
+        with Sandbox(requests_per_10s=20, latency_ms=50) as sandbox:
+            target = Target(tmp_path, sandbox.api_url, sandbox.key)
+            result = target.run(stream(35), batch_size_rows=1, max_requests_per_10s=20)
+            assert result.exit_code == 0, result.stderr
+            assert len(sandbox.users) == len(sandbox.requests) == 35
+
+    def test_nor_does_one_follow_where_answers_tell_of_the_key_s_own(self, tmp_path: Path) -> None:
+        """A starter's key may write 150 times in a second; this would do so 500 times."""
+        with Sandbox(tier="starter") as sandbox:
+            target = Target(tmp_path, sandbox.api_url, sandbox.key)
+            result = target.run(stream(400), batch_size_rows=1)
+            assert result.exit_code == 0, result.stderr
+            assert len(sandbox.users) == len(sandbox.requests) == 400
+
     def test_a_spent_budget_ends_the_run_and_loses_nothing(
         self,
         target: Target,

@@ -21,15 +21,15 @@ from tests import strategies
 
 
 class Noting(Gate):
-    """Remembers which requests arrived late."""
+    """Remembers which requests were no measure for others."""
 
     def __init__(self) -> None:
         super().__init__(Pacer(1000, time.monotonic, random.random))
-        self.late_starts: list[float] = []
+        self.untypical = 0
 
-    def late(self, started: float) -> None:
-        self.late_starts.append(started)
-        super().late(started)
+    def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
+        self.untypical += not typical
+        super().release(started, typical=typical, tier=tier)
 
 
 def connection_to(sandbox: Sandbox) -> tuple[Endpoint, Connection]:
@@ -53,7 +53,9 @@ def test_an_error_page_of_megabytes_is_not_read_to_its_end(sandbox: Sandbox) -> 
     assert 0 < len(answer.body) < 500_000
 
 
-def test_only_a_request_that_had_to_connect_may_have_arrived_late(sandbox: Sandbox) -> None:
+def test_a_request_that_broke_had_to_connect_or_was_refused_is_no_measure_for_others(
+    sandbox: Sandbox,
+) -> None:
     gate = Noting()
     endpoint, connection = connection_to(sandbox)
     client = Client(
@@ -67,10 +69,12 @@ def test_only_a_request_that_had_to_connect_may_have_arrived_late(sandbox: Sandb
     )
     after = []
     with closing(client):
-        for number in range(5):
+        for number in range(7):
             if number == 3:
                 sandbox.faults.add(Fault(effect="reset_before", times=1))
+            if number == 5:
+                sandbox.faults.add(Fault(effect="rate_limited", retry_after="0", times=1))
             item = strategies.item_of(User({"external_id": "a"}), *strategies.tickets(1))
             assert client.send(Batch("run", str(number), [item]), Trace()) == Delivered()
-            after.append(len(gate.late_starts))
-    assert after == [1, 1, 1, 2, 2]
+            after.append(gate.untypical)
+    assert after == [1, 1, 1, 3, 3, 4, 4]

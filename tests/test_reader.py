@@ -107,7 +107,7 @@ class TestOrdinaryRecords:
         reader = MessageReader()
         seen: list[Any] = []
         reader.on_record = lambda *record: seen.append(record)
-        lines = [
+        lines: list[str | bytes] = [
             '{"type":"RECORD","stream":"a","record":{"n":1.50},"time_extracted":"now"}',
             b'{"record":{"n":2},"type":"RECORD","stream":"b"}',
             '{"type":"RECORD","stream":"c","record":{"n":3},"reject":{"id":"x"}}',
