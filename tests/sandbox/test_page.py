@@ -21,6 +21,10 @@ pytestmark = pytest.mark.skipif(
     find() is None, reason="no Chromium on this machine (apt-get install chromium chromium-driver)"
 )
 
+TEXTS = """
+return [...document.querySelectorAll(arguments[0])].map(
+  (element) => element.checkVisibility({visibilityProperty: true}) ? element.innerText : "");
+"""
 HTML = "<img src=x onerror=\"document.title='broken'\">"
 
 
@@ -41,11 +45,15 @@ class Page:
         chrome.get(client.sandbox.url)
 
     def text(self, selector: str) -> str:
-        return " ".join(self.chrome.find_element(By.CSS_SELECTOR, selector).text.split())
+        return " ".join(self._texts(selector)[0].split())
 
     def cells(self, row: str) -> list[str]:
-        cells = self.chrome.find_elements(By.CSS_SELECTOR, f"{row} td")
-        return [cell.text.strip("\N{EN DASH}") for cell in cells]
+        return [text.strip("\N{EN DASH}") for text in self._texts(f"{row} td")]
+
+    def _texts(self, selector: str) -> list[str]:
+        """What can be seen, asked for at once: the page may draw itself anew at any moment."""
+        texts: list[str] = self.chrome.execute_script(TEXTS, selector)
+        return texts
 
     def wait(self, condition: Callable[[], bool]) -> None:
         WebDriverWait(self.chrome, 10, poll_frequency=0.05).until(lambda _: condition())
