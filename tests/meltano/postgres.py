@@ -42,7 +42,7 @@ class Postgres:
         self._folder = folder
         self._user = _unprivileged()
         self._server: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = 0  # until it is started
 
     @property
     def env(self) -> dict[str, str]:
@@ -66,6 +66,7 @@ class Postgres:
         initdb = ["--encoding=UTF8", "--no-locale", "--no-sync", "--auth=scram-sha-256"]
         initdb += ["--username=owner", f"--pwfile={password_file}", f"--pgdata={data}"]
         self._call("initdb", *initdb).check_returncode()
+        self.port = _free_port()  # only now, lest a test beside this one takes it meanwhile
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
