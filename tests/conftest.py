@@ -24,3 +24,10 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def target(sandbox: Sandbox, tmp_path: Path) -> Target:
     return Target(tmp_path, api_url=sandbox.api_url, api_key=sandbox.key)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests recorded, wherever they ran: other processes can't print them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

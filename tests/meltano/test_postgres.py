@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_full_load_then_nothing_new_then_changes(
     project: Project,
     postgres: Postgres,
     sandbox: Sandbox,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     postgres.create(customers.CREATE)
     project.env["TARGET_SPOTZEE_STREAMS"] = json.dumps(customers.STREAMS)
@@ -79,9 +80,8 @@ def test_full_load_then_nothing_new_then_changes(
     self_told = project.meltano("state", "get", "prod:tap-postgres-to-target-spotzee")
     state = json.loads(self_told.log.splitlines()[-1])
     assert state["singer_state"]["bookmarks"] == project.state()
-    with capsys.disabled():
-        figures = " + ".join(f"{figure:.1f}" for figure in seconds)
-        print(f"\nMeltano, 25,000 rows + nothing new + 1,500 changes: {figures} s")  # noqa: T201
+    figures = " + ".join(f"{figure:.1f}" for figure in seconds)
+    record_property("Meltano, 25,000 rows + nothing new + 1,500 changes", f"{figures} s")
     assert f"run {first_run_id(first)}: exit 0 after" in first.log
     assert "25,000 read, 25,000 confirmed" in first.log
 
