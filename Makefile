@@ -12,6 +12,7 @@ READY := .venv/ready
 TAP_READY := .venv-tap/ready
 MELTANO_READY := .venv-meltano/ready .venv-tap-postgres/ready
 TAPS_READY := .venv-tap-rest-api/ready .venv-tap-sftp/ready .venv-tap-spreadsheets/ready
+ENVIRONMENTS := $(READY) $(TAP_READY) $(MELTANO_READY) $(TAPS_READY)
 AUDIT_READY := .venv-audit/ready
 UV := .venv-lock/bin/uv
 INSTALLED := requirements.lock demo/requirements.lock
@@ -24,7 +25,10 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate
 demo: $(READY) $(TAP_READY)
 	@demo/run
 
-test: lint pytest
+# The environments side by side: pip needs one core for each, and waits for the network besides.
+test:
+	@$(MAKE) --no-print-directory --silent --jobs=4 $(ENVIRONMENTS)
+	@$(MAKE) --no-print-directory lint pytest
 
 lint: $(READY)
 	@echo "lint: ruff, mypy, import-linter"
@@ -33,8 +37,10 @@ lint: $(READY)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
 
-pytest: $(READY) $(TAP_READY) $(MELTANO_READY) $(TAPS_READY) browser postgres
-	@$(BIN)/python -m pytest
+# Four at a time, since a test also waits. Each process begins with a quarter of the tests in a row,
+# and takes some from another when it is through: so what many tests share is made a few times only.
+pytest: $(ENVIRONMENTS) browser postgres
+	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal
 
 # The sandbox's page is tested in a real browser; without one that test is skipped.
 browser: $(READY)
