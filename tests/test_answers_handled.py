@@ -214,7 +214,7 @@ class TestMoments:
             assert 1 <= result.summary["requests"]["status_429"] <= 20
 
     def test_a_known_limit_is_met_without_a_429(self, tmp_path: Path) -> None:
-        """The next window is filled as soon as there is one; requests connect and take their time."""
+        """The next window is filled as soon as there is one."""
         with Sandbox(requests_per_10s=20, latency_ms=50) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
             result = target.run(stream(35), batch_size_rows=1, max_requests_per_10s=20)
