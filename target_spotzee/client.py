@@ -177,7 +177,7 @@ class Client:
             if error.may_be_applied:
                 self._doubt(trace)
             return Again(error.reason), False
-        typical = answer.taken and not self._connection.is_new
+        typical = answer.taken and not (answer.replayed or self._connection.is_new)
         self._gate.release(started, typical=typical, tier=answer.tier)
         seconds = self._clock() - started
         trace.spent_seconds += seconds

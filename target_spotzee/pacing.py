@@ -129,8 +129,8 @@ class Pacer:
 
         Args:
             started: When it began.
-            typical: Whether it tells how fast a request can be: one that was refused does not, nor
-                one that had to connect first.
+            typical: Whether it tells how fast a request can be: one that was refused, was answered
+                from memory or had to connect first does not.
             tier: What Spotzee says of the key's own limit, if it does.
         """
         now = self._clock()
