@@ -314,7 +314,10 @@ class Mapping:
         try:
             column = self._source(source).column
         except LookupError:
-            yield f"the mapping names column {source!r}, which its SCHEMA does not have"
+            yield (
+                f"the mapping names column {source!r}, which its SCHEMA does not have"
+                + _did_you_mean(source, self._columns)
+            )
         else:
             if self._entry.excludes(column):
                 yield f"column {column!r} is both mapped and excluded"
@@ -367,6 +370,14 @@ def _path_problems(
     elif path[0] not in (*IDS, *FIELDS) or len(path) > 1:
         known = ", ".join((*IDS, *FIELDS, "data"))
         yield f"Spotzee has no field {name!r} (it has {known})"
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question that a name's likeness to a known one raises, if to any."""
+    import difflib
+
+    alike = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {alike[0]!r}?)" if alike else ""
 
 
 def _can_hold(schema: object, path: list[str]) -> bool:

@@ -206,6 +206,7 @@ class Run:
             errors.append(_error_of(self.loader.finish))  # what was read before is sound
         if isinstance(error, LimitReachedError):
             errors.remove(error)
+            logger.info("%s", error)
         if any(errors):
             errors.append(_error_of(lambda: self.loader.stop(STOP_GRACE_SECONDS)))
             errors.append(self._dispatcher.failure)

@@ -216,7 +216,7 @@ class TargetSpotzee(CommandTarget):
             raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
         if self.left is not None:
             if not self.left:
-                raise LimitReachedError("the limit is reached")
+                raise LimitReachedError("--limit: reached; what follows was not read")
             self.left -= 1
         settlement = self.run.loader.settlement
         for route in routes:

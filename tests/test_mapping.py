@@ -286,6 +286,13 @@ class TestSources:
             " does not have; column 'ssn' is both mapped and excluded"
         )
 
+    def test_a_column_of_a_like_name_is_named(self) -> None:
+        columns: dict[str, Any] = {"id": {}, "email_address": {}, "plan": {}}
+        for source, asked in (("emial_address", " (did you mean 'email_address'?)"), ("x", "")):
+            with pytest.raises(MappingError) as caught:
+                compiled(columns, mapping={"email": source})
+            assert str(caught.value).endswith(f"its SCHEMA does not have{asked}")
+
     @pytest.mark.parametrize(
         "schema",
         [{}, True, {"properties": {}}, {"properties": {"a": {}}, "additionalProperties": True}],

@@ -184,3 +184,4 @@ def test_a_canary_sends_the_first_records_and_prints_no_state(
     assert sorted(sandbox.users) == [str(number) for number in range(7)]
     assert "7 read, 7 confirmed" in done.stderr
     assert "states    0 printed" in done.stderr
+    assert "--limit: reached; what follows was not read" in done.stderr
