@@ -6,7 +6,7 @@ Spotzee allows 1,000 requests in any 10 seconds per source address and answers m
 
 from __future__ import annotations
 
-import math
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -18,6 +18,8 @@ WINDOW_SECONDS = 10 + _MARGIN_SECONDS
 _BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
 """What a key may write in a second, by its tier; in ten it may as much as the address, or more."""
 _BURST_SECONDS = 1 + _MARGIN_SECONDS
+_MAX_FASTEST_SECONDS = 1.0
+"""Of slower answers no more is taken off: what is under way keeps its slot."""
 MAX_BACKOFF_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _FIRST_LIMIT_WAIT_SECONDS = 1.0
@@ -65,9 +67,9 @@ class Pacer:
     """One budget of requests for all workers, and the pause after a 429.
 
     Spotzee counts requests as they arrive, which is some time after they begin, and not always the
-    same: one has to connect first, another is held up on its way. But whatever a request takes
-    longer than the fastest did, it arrived no later than its answer came, less what the fastest
-    took; so its slot is free a window after that. While it is under way, it has one for certain.
+    same: one has to connect first, another is held up on its way. What a success took longer than
+    the fastest may have been on its way; so its slot is free a window after its answer, less what
+    the fastest took. Any other end counts from when it came, and what is under way has its slot.
     Where it was Spotzee that took longer, that much of the window is lost, in the mean of all
     requests; a slot that is free too early costs a pause of a whole window.
 
@@ -87,7 +89,7 @@ class Pacer:
         self._random = random
         self._under_way = 0
         self._answers: deque[float] = deque()
-        self._fastest_seconds = 0.0
+        self._fastest_seconds = _MAX_FASTEST_SECONDS
         self._paused_at = float("-inf")
         self._paused_until = float("-inf")
         self._limited_in_a_row = 0
@@ -135,9 +137,10 @@ class Pacer:
         """
         now = self._clock()
         self._under_way -= 1
-        self._answers.append(now)
         if typical:
-            self._fastest_seconds = min(self._fastest_seconds or math.inf, now - started)
+            self._fastest_seconds = min(self._fastest_seconds, now - started)
+        # A quick refusal arrived when it was answered, not before it began.
+        insort(self._answers, now if typical else now + self._fastest_seconds)
         if tier is not None:
             self._burst = _BURSTS.get(tier.lower(), self._burst)
 
