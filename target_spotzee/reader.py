@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -21,12 +21,15 @@ from target_spotzee.exceptions import RunError
 _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
-class _Record(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
-    """What is needed of an ordinary RECORD message; nearly all lines are such."""
+class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An ordinary RECORD message, as nearly all lines are; a skipped member would go unchecked."""
 
+    type: Literal["RECORD"]
     stream: str
     record: dict[str, Any]
     reject: object = None
+    version: object = None
+    time_extracted: object = None
 
 
 class _State(msgspec.Struct):

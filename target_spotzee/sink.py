@@ -114,7 +114,7 @@ class SpotzeeSink(BatchSink):
             SpotzeeError: The run has to stop.
         """
         self._uncounted += 1
-        if self._uncounted == _RECORDS_PER_METRIC:
+        if self._uncounted >= _RECORDS_PER_METRIC:
             self._count()
         try:
             if self._validator is not None:
@@ -172,7 +172,7 @@ class SpotzeeSink(BatchSink):
     def process_batch(self, context: dict[str, Any]) -> None:
         """Take the records of a BATCH message's file; a RECORD message goes to `load`."""
         records = context.get("records", ())
-        self.record_counter_metric.value -= len(records)  # the SDK has counted them, `load` will
+        self._uncounted -= len(records)  # the SDK has counted them, `load` will again
         for record in records:
             self._take_record(self.source, record)
 

@@ -143,6 +143,20 @@ class TestOrdinaryRecords:
             line = text if as_bytes else text.decode()
             assert self.outcome(line, short=True) == self.outcome(line, short=False)
 
+    @pytest.mark.parametrize("name", ["type", "stream", "record"])
+    def test_nor_does_a_line_that_lacks_a_member_differ(self, name: str) -> None:
+        message = {"type": "RECORD", "stream": "users", "record": {"n": 1}}
+        del message[name]
+        line = codec.encode(message)
+        assert self.outcome(line, short=True) == self.outcome(line, short=False)
+
+    @pytest.mark.parametrize(
+        "member", [b'"time_extracted":"\xff"', b'"\xff":1', b'"version":1e999999999999999999999']
+    )
+    def test_nor_one_with_a_broken_member_that_nobody_needs(self, member: bytes) -> None:
+        line = b'{"type":"RECORD","stream":"users","record":{"n":1},' + member + b"}"
+        assert "is no message" in str(self.outcome(line, short=True))
+
     @staticmethod
     def outcome(line: str | bytes, *, short: bool) -> object:
         """What a reader makes of a line: a record, another message, or an error."""
