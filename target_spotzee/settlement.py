@@ -74,11 +74,11 @@ class Settlement:
         for stream, count in _by_stream(older):
             streams[stream].folded += count
             streams[stream].unsettled -= count
-        self._ledger.settle(*newest, *older)
-        if self._rejects is not None:
+        if self._rejects is not None:  # marked before a state can pass
             for item in items:
                 for _, ticket in item.parts:
                     self._rejects.superseded(ticket, item.ids)
+        self._ledger.settle(*newest, *older)
         for ticket in (*older, *newest):
             if ticket.on_safe is not None:
                 ticket.on_safe()
