@@ -127,7 +127,9 @@ class TargetSpotzee(CommandTarget):
             self._route(stream, stream_map, line) for stream_map in self.mapper.stream_maps[stream]
         ]
         self._schema_lines[stream] = line
-        # The SDK parks a replaced sink until the next drain; ours hold nothing.
+        # The SDK parks a replaced sink until the next drain; ours hold nothing but figures.
+        for sink in self._sinks_to_clear:
+            sink.clean_up()
         self._sinks_to_clear.clear()
 
     def _route(self, stream: str, stream_map: StreamMap, line: str | bytes) -> _Route:

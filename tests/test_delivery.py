@@ -302,6 +302,16 @@ class TestSdkFeatures:
         counted = re.findall(r'"record_count","value":(-?\d+)', result.stderr)
         assert sum(map(int, counted)) == 260, "the SDK's metric has some twice, or not at all"
 
+    def test_records_from_before_a_new_schema_are_in_the_metric_too(self, target: Target) -> None:
+        lines = [singer.schema(properties=["id"])]
+        lines += [singer.record(id=number) for number in range(150)]
+        lines += [singer.schema(properties=["id", "plan"])]
+        lines += [singer.record(id=number, plan="pro") for number in range(150, 290)]
+        result = target.run(lines)
+        assert result.records == {"read": 290, "confirmed": 290}
+        counted = re.findall(r'"record_count","value":(-?\d+)', result.stderr)
+        assert sorted(map(int, counted)) == [140, 150]
+
     def test_version_activation_is_ignored_with_one_warning(
         self,
         target: Target,
