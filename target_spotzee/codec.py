@@ -1,14 +1,16 @@
-r"""JSON in and out: every digit is kept, and so is text that is none.
+r"""JSON in and out: every digit is kept, and so is what is odd.
 
-A JSON string may spell half of a surrogate pair (``"\ud800"``): a tap that cuts texts at a fixed
-length writes such. It stands for no character, so Spotzee can't have it and `msgspec` takes it for
-broken JSON. It is one record's fault, not the line's; so here, and only where `msgspec` refuses,
-the standard library reads it, and it is written as it was read, as an escape.
+Taps print what is no JSON to the letter: half of a surrogate pair (``"\ud800"``, from texts cut at
+a fixed length), ``NaN`` and ``Infinity``, numbers beyond all bounds, values nested thousands deep.
+Each is one record's fault, not the line's. So where `msgspec` refuses a line, it is read here once
+more, slowly: what is odd stands in the message as it was written, and is written as it was read.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import operator
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -23,24 +25,38 @@ Raises `msgspec.MsgspecError`, `ValueError`, `ArithmeticError` or `RecursionErro
 """
 
 encode_unicode = msgspec.json.Encoder(decimal_format="number").encode
-"""Returns a value as JSON; decimals and integers keep every digit.
+"""Returns a value as JSON; decimals and integers keep every digit. A float that is no number is
+written as null, so none may be in there.
 
-Raises `UnicodeEncodeError` for text that is none.
+Raises `UnicodeEncodeError` for half of a surrogate pair, and `RecursionError`.
 """
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+"""What decoding raises."""
+
 _encode_in_order = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
-_past_blanks = re.compile(r"[ \t\r\n]*").match
+_tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]').finditer
+_BLANKS = " \t\r\n"
 
 
 def decode_odd(line: str | bytes) -> dict[str, Any]:
-    """Return a JSON object whose texts may hold half of a surrogate pair.
+    """Return a JSON object that may hold what is odd.
+
+    ``NaN`` and ``Infinity`` become decimals that are not finite. What can't be read at all becomes
+    a `msgspec.Raw`: a number that no decimal holds; a column of a record, or another member of the
+    object, that is nested too deeply.
 
     Raises:
-        ValueError: It is none.
-        ArithmeticError: A number is larger than decimals go.
-        RecursionError: It is nested too deeply.
+        ValueError: It is no JSON object.
     """
-    value = json.loads(_text(line), parse_float=Decimal, parse_constant=_refuse)
+    text = _text(line)
+    try:
+        value = _value(text)
+    except RecursionError:
+        value = {
+            name: _members_of(inside) if name == "record" else _value_or_raw(inside)
+            for name, inside in members(text).items()
+        }
     if not isinstance(value, dict):
         raise ValueError("no object")  # noqa: TRY004 - a fault of the text, as all others
     return value
@@ -50,29 +66,78 @@ def decode_any(line: str | bytes) -> dict[str, Any]:
     """Return a JSON object, odd or not, that was decoded before."""
     try:
         return decode(line)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return decode_odd(line)
 
 
-def member_text(line: str | bytes, name: str) -> str:
-    """Return the value of a member to the letter; of several, the last one's.
+def members(line: str | bytes) -> dict[str, str]:
+    """Return each member of a JSON object, its value to the letter; of several, the last.
 
-    Args:
-        line: An object that was decoded before, odd or not, and is not empty.
-        name: The member's name.
+    Nothing in here is deep, so values may be.
+
+    Raises:
+        ValueError: It is no object, or a value in it is cut off.
     """
-    text = _text(line)
-    read = json.JSONDecoder().raw_decode
-    found = ""
-    at = text.index("{")
-    while text[at] != "}":
-        key, at = read(text, _skip(text, at + 1))
-        begin = _skip(text, _skip(text, at) + 1)
-        _, at = read(text, begin)
-        if key == name:
-            found = text[begin:at]
-        at = _skip(text, at)
+    text = _text(line).strip(_BLANKS)
+    found: dict[str, str] = {}
+    name, begin, depth = "", 1, 0
+    for token in _tokens(text):
+        mark = token[0]
+        if mark == ":" and depth == 1:
+            name, begin = json.loads(text[begin : token.start()]), token.end()
+        elif depth == 1 and mark in ",}":
+            if text[begin : token.start()].strip(_BLANKS):
+                found[name] = text[begin : token.start()].strip(_BLANKS)
+            begin = token.end()
+        if mark in "[{":
+            depth += 1
+        elif mark in "]}":
+            depth -= 1
+            if not depth and token.end() < len(text):
+                break
+    if text[:1] != "{" or depth or begin != len(text):
+        raise ValueError("no object")
     return found
+
+
+def _members_of(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return an object's members, each by itself; what is no object as it is."""
+    try:
+        return _value(text)
+    except RecursionError:
+        if not text.startswith("{"):
+            return msgspec.Raw(text.encode())
+        return {name: _value_or_raw(inside) for name, inside in members(text).items()}
+
+
+def _value_or_raw(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return _value(text)
+    except RecursionError:
+        return msgspec.Raw(text.encode())
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    return json.loads(
+        text,
+        parse_float=_number,
+        parse_int=_integer,
+        parse_constant=Decimal,
+    )
+
+
+def _number(text: str) -> Decimal | msgspec.Raw:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # its exponent is larger than decimals go
+        return msgspec.Raw(text.encode())
+
+
+def _integer(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python makes an integer of
+        return Decimal(text)
 
 
 def encode(value: object, *, in_order: bool = False) -> bytes:
@@ -117,11 +182,23 @@ def _text(line: str | bytes) -> str:
     return line if isinstance(line, str) else line.decode()
 
 
-def _skip(text: str, at: int) -> int:
-    """Return the first place from this on that holds no blank."""
-    blanks = _past_blanks(text, at)
-    return blanks.end() if blanks else at
+def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
+    """Return a value with null for each number that is none; itself if it holds no such.
 
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    Raises:
+        RecursionError: It is nested too deeply.
+    """
+    if isinstance(value, dict):
+        inner = {name: proper(item) for name, item in value.items()}
+        return value if all(inner[name] is item for name, item in value.items()) else inner
+    if isinstance(value, list):
+        items = [proper(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else items
+    if isinstance(value, msgspec.Raw):
+        if bytes(value)[:1] in (b"[", b"{"):
+            raise RecursionError
+        return None
+    none = (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, Decimal) and not value.is_finite()
+    )
+    return None if none else value

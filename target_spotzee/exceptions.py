@@ -6,7 +6,8 @@
     ├── RecordError          the record's fault: it is rejected, the run goes on
     ├── SettingsError        exit 2: a setting is wrong or they contradict each other
     ├── MappingError         exit 2: a stream can't be mapped to Spotzee users
-    ├── RunError             exit 1: key, address, quota, network, tap or disk; nothing more is sent
+    ├── RunError             exit 1: key, address, quota, network or disk; nothing more is sent
+    │   └── InputError       exit 1: the tap's fault; what was read before is still delivered
     ├── RejectLimitError     exit 3: ``fail_fast``, or more than ``max_rejects``
     ├── InterruptedRunError  exit 128 + signal: SIGINT or SIGTERM
     └── LimitReachedError    no fault: a canary has sent as many records as it should
@@ -68,6 +69,10 @@ class RunError(SpotzeeError):
     def __init__(self, message: str, request_id: str | None = None) -> None:
         super().__init__(f"Request {request_id}: {message}" if request_id else message)
         self.request_id = request_id
+
+
+class InputError(RunError):
+    """The input can't be read on: the tap is broken, was cut off, or something else wrote to it."""
 
 
 class RejectLimitError(SpotzeeError):

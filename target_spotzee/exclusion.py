@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from fnmatch import fnmatchcase
 
 from target_spotzee.entries import Entry
+from target_spotzee.maps import definitions_of, is_option
 
 
 def hidden_columns(
@@ -39,10 +39,9 @@ def hidden_columns(
             return [column]
         return [column, *(name for name in mapped if name.startswith(column + separator))]
 
-    made: dict[str, str | None] = {}
-    for key, definition in stream_maps.items():
-        if isinstance(definition, dict) and _fits(stream, definition.get("__source__") or key):
-            made |= {name: text for name, text in definition.items() if not _is_option(name)}
+    made: dict[str, object] = {}
+    for definition in definitions_of(stream, stream_maps):
+        made |= {name: text for name, text in definition.items() if not is_option(name)}
     secret = {column for column in made if any(map(entry.excludes, names_of(column)))}
     if all(made[column] in (None, "__NULL__") for column in secret):
         return lambda _: False
@@ -56,15 +55,6 @@ def hidden_columns(
         return not leaves
 
     return hidden
-
-
-def _fits(stream: str, source: str) -> bool:
-    return stream == source or fnmatchcase(stream, source)
-
-
-def _is_option(name: str) -> bool:
-    """Say whether the SDK takes a name for one of its options: ``__filter__``."""
-    return name.startswith("__") and name.endswith("__")
 
 
 def _copied(column: str, expression: object) -> str | None:

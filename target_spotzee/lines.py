@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from target_spotzee.exceptions import RunError
+from target_spotzee.exceptions import InputError
 from target_spotzee.wakeup import Wakeup
 
 _CHUNK_BYTES = 2**18
@@ -41,7 +41,7 @@ class Lines:
         """Yield each line without its end; what follows the last newline is a line, too.
 
         Raises:
-            RunError: A line has no end.
+            InputError: A line has no end.
         """
         pieces: list[bytes] = []
         begin = self.offset
@@ -52,7 +52,7 @@ class Lines:
             pieces.append(first)
             length += len(first)
             if length > MAX_LINE_BYTES:
-                raise RunError(
+                raise InputError(
                     f"line {number} of the input is longer than {MAX_LINE_BYTES >> 20} MiB; the tap"
                     " is broken, or something else wrote to its output",
                 )
@@ -73,4 +73,7 @@ class Lines:
         """Return what there is to read; nothing at the end of input."""
         while not self._wakeup.wait(self._tick(), self._fd):
             pass
-        return os.read(self._fd, _CHUNK_BYTES)
+        try:
+            return os.read(self._fd, _CHUNK_BYTES)
+        except OSError as error:
+            raise InputError(f"the input can't be read ({error.strerror})") from None

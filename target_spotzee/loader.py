@@ -23,6 +23,8 @@ from target_spotzee.wakeup import Wakeup
 PROGRESS_SECONDS = 10.0
 
 _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
+_TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
+_NO_JSON = Reason("stream_map_failed", "a stream map made a value that is no JSON")
 
 logger = logging.getLogger("target-spotzee")
 
@@ -70,13 +72,19 @@ class Loader:
         except UnicodeEncodeError:
             self.reject(ticket, _NO_TEXT, user.ids)
             return
+        except RecursionError:
+            self.reject(ticket, _TOO_DEEP, user.ids)
+            return
+        except TypeError:
+            self.reject(ticket, _NO_JSON, user.ids)
+            return
         size = len(body)
         if size > MAX_BODY_BYTES - 2:
             reason = Reason("record_too_large", f"{size:,} bytes; {MAX_BODY_BYTES:,} fit")
             self.reject(ticket, reason, user.ids)
             return
-        if user.invalid:
-            self.settlement.invalid(user.invalid)
+        if user.invalid or user.mended:
+            self.settlement.note(user)
         self._backlog.add(user, body, ticket, self._clock())
         self._new_records += 1
         self._new_bytes += size

@@ -9,25 +9,25 @@ cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Mapping as MappingType
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from target_spotzee import fields
+from target_spotzee import codec, fields
+from target_spotzee.columns import is_tap_own
 from target_spotzee.entries import Entry
-from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.exceptions import RecordError
+from target_spotzee.sources import FIELDS, IDS, Path, Sources, listed
 
 Record = dict[str, Any]
 Ids = tuple[str | None, str | None]
 """An ``external_id`` and an ``anonymous_id``."""
 
-IDS = ("external_id", "anonymous_id")
-FIELDS = ("email", "phone", "timezone", "locale")
-
 _ABSENT: Any = object()
+_ASTRAY: Any = object()
+"""What a path finds that leads into something else than an object."""
 _MAX_KNOWN_COLUMNS = 10_000
 
 
@@ -36,7 +36,9 @@ class User(msgspec.Struct):
 
     Attributes:
         payload: The item of the request's array: ids, first-class fields, ``data``.
-        invalid: First-class fields that could not be right and were dropped or cleared.
+        invalid: What could not be right and was dropped or cleared: fields, and attributes by their
+            path (``data.plan``).
+        mended: Fields that are right without what did not belong to them.
         ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
         identities: What a user must not share to be somebody else for certain: the ids, their kinds
             kept apart, casefolded since Spotzee's collation may be case-blind.
@@ -44,6 +46,7 @@ class User(msgspec.Struct):
 
     payload: dict[str, Any]
     invalid: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
     ids: Ids = (None, None)
     identities: tuple[str, ...] = ()
 
@@ -59,21 +62,6 @@ class User(msgspec.Struct):
             self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
 
 
-class Source(NamedTuple):
-    """Where a value comes from.
-
-    Attributes:
-        column: The column.
-        path: Keys into the object that it holds.
-    """
-
-    column: str
-    path: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return ".".join((self.column, *self.path))
-
-
 class Mapping:
     """A stream's compiled mapping.
 
@@ -82,6 +70,7 @@ class Mapping:
         columns: The SCHEMA's properties: column name to JSON Schema.
         key_properties: The stream's key.
         entry: How its owner wants it mapped.
+        is_open: Whether records hold columns that the SCHEMA does not name.
 
     Raises:
         MappingError: The entry does not fit the SCHEMA, or gives no way to an identity.
@@ -93,26 +82,30 @@ class Mapping:
         columns: dict[str, Any],
         key_properties: Iterable[str],
         entry: Entry,
+        *,
+        is_open: bool = False,
     ) -> None:
         self.stream = stream
         self._entry = entry
         self._columns = columns
         self._send_nulls = entry.null_values == "send"
         self._invalid_fields = entry.invalid_fields
-        self._used: set[str] = set()
 
-        mapped = self._mapped_sources(list(key_properties))
-        self._external_id_source = mapped.get(("external_id",), "")
-        self._ids = [(name, self._source(mapped.pop((name,)))) for name in IDS if (name,) in mapped]
+        sources = Sources(stream, columns, entry, is_open=is_open)
+        found = sources.compile(list(key_properties))
+        self._warnings = sources.warnings
+        self._used = sources.used
+        self._ids = [(name, found.pop((name,))) for name in IDS if (name,) in found]
         self._fields = [
-            (name, self._source(mapped.pop((name,))), fields.ORDINARY[name], self._normaliser(name))
+            (name, found.pop((name,)), fields.ORDINARY[name], self._normaliser(name))
             for name in FIELDS
-            if (name,) in mapped
+            if (name,) in found
         ]
-        self._attributes = [(path[1:], self._source(source)) for path, source in mapped.items()]
+        self._attributes = [(path[1:], source) for path, source in found.items()]
         self._taken = {path[0] for path, _ in self._attributes if len(path) == 1}
         self._known: set[str] = set()
         self._elsewhere: list[str] = []
+        self._unnamed: list[str] = []
         self._columns_before: tuple[str, ...] = ()
         self._learn(columns)
 
@@ -131,19 +124,27 @@ class Mapping:
                 for pattern in self._entry.exclude
                 if not any(fnmatchcase(column, pattern) for column in columns)
             ]
-        if "email" in self._external_id_source.lower().replace("-", ""):
+        external_id = str(dict(self._ids).get("external_id", ""))
+        if "email" in external_id.lower().replace("-", ""):
             found.append(
                 f"stream {self.stream!r}: external_id comes from a column that looks like an e-mail"
                 " address; a user who changes address becomes another user",
             )
-        return found
+        return found + self._warnings
 
-    def table(self) -> list[tuple[str, tuple[str, ...]]]:
+    def warnings_of_records(self) -> list[str]:
+        """Return what a person should know about the records that were mapped so far."""
+        if not self._unnamed:
+            return []
+        names = listed(self._unnamed)
+        return [f"stream {self.stream!r}: its SCHEMA does not name what goes to data: {names}"]
+
+    def table(self) -> list[tuple[str, Path]]:
         """Return where each column goes: its name, or a path into it, and the path in the user.
 
         The latter is empty for a column that is not sent.
         """
-        rows: list[tuple[str, tuple[str, ...]]]
+        rows: list[tuple[str, Path]]
         rows = [(str(source), (name,)) for name, source in self._ids]
         rows += [(str(source), (name,)) for name, source, _, _ in self._fields]
         rows += [(str(source), ("data", *path)) for path, source in self._attributes]
@@ -153,7 +154,7 @@ class Mapping:
                 rows.append((column, ("data", column) if own else ()))
             elif column not in self._used and column not in self._taken:
                 rows.append((column, ()))
-        return rows
+        return rows + [(column, ("data", column)) for column in self._unnamed]
 
     def user(self, record: Record) -> User:
         """Map a record.
@@ -166,18 +167,48 @@ class Mapping:
         """
         payload = self._identity(record)
         invalid: tuple[str, ...] = ()
+        mended: tuple[str, ...] = ()
         for name, (column, path), ordinary, normalise in self._fields:
             value = record.get(column, _ABSENT)
             if path:
                 value = _inside(value, path)
             if type(value) is str and ordinary(value):
                 payload[name] = value
-            elif value is not _ABSENT and not self._take(payload, name, value, normalise):
-                invalid += (name,)
-        data = self._data(record)
-        if data:
+            elif value is not _ABSENT:
+                if not self._take(payload, name, value, normalise):
+                    invalid += (name,)
+                elif name == "email" and payload.get(name) not in (None, _trimmed(value)):
+                    mended += (name,)
+        data, astray = self._data(record)
+        # A phone that comes without data wipes all attributes of the user on Spotzee's ancestor.
+        if data or "phone" in payload:
             payload["data"] = data
-        return User(payload, invalid)
+        return User(payload, invalid + astray, mended)
+
+    def sound(self, user: User) -> User:
+        """Return a user whose data can be sent as JSON, of a record that may hold what is none.
+
+        Raises:
+            RecordError: Its data holds a number that is none, and is not to be sent as null; or it
+                is nested too deeply.
+        """
+        data: dict[str, Any] = user.payload.get("data", {})
+        cleared: dict[str, Any] = {}
+        for name, value in data.items():
+            path = f"data.{name}"
+            try:
+                proper = codec.proper(value)
+            except RecursionError:
+                raise RecordError("record_too_deep", f"{path} is too deep", path) from None
+            if proper is not value:
+                if self._invalid_fields != "null":
+                    message = f"{path} holds a number that is none: NaN, infinite, or out of bounds"
+                    raise RecordError("number_invalid", message, path)
+                cleared[name] = proper
+        if not cleared:
+            return user
+        invalid = *user.invalid, *(f"data.{name}" for name in cleared)
+        return User({**user.payload, "data": {**data, **cleared}}, invalid, user.mended)
 
     def _take(
         self,
@@ -187,9 +218,8 @@ class Mapping:
         normalise: Callable[[Any], str],
     ) -> bool:
         """Put a field into a payload as it should be; say whether it could be right."""
-        if type(value) is str:
-            value = value.strip() or None  # a blank one counts as null
-        if value is None:
+        value = _trimmed(value)
+        if value is None or value == "":  # a blank one counts as null
             if self._send_nulls:
                 payload[name] = None
             return True
@@ -217,7 +247,7 @@ class Mapping:
             value = record.get(column)
             if path:
                 value = _inside(value, path)
-            if value is None or (type(value) is str and not value.strip()):
+            if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
                 continue
             try:
                 payload[name] = fields.identity(value)
@@ -228,8 +258,10 @@ class Mapping:
             raise RecordError("identity_missing", f"no value for {names}", self._ids[0][0])
         return payload
 
-    def _data(self, record: Record) -> dict[str, Any]:
+    def _data(self, record: Record) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return a record's attributes, and the names of those that could not be right."""
         data: dict[str, Any] = {}
+        astray: tuple[str, ...] = ()
         if self._entry.unmapped == "data":
             columns = tuple(record)
             if columns != self._columns_before:
@@ -243,15 +275,22 @@ class Mapping:
                 data = {column: value for column, value in data.items() if value is not None}
         for path, (column, inside) in self._attributes:
             value = _inside(record.get(column, _ABSENT), inside)
-            if value is _ABSENT or (value is None and not self._send_nulls):
+            if value is None and not self._send_nulls:
                 continue
-            place = data
-            for key in path[:-1]:
-                inner = place.get(key)
-                place[key] = dict(inner) if isinstance(inner, dict) else {}  # not the record's own
-                place = place[key]
-            place[path[-1]] = value
-        return data
+            if value is _ASTRAY:
+                name = ".".join(("data", *path))
+                value = self._stray(name, column)
+                astray += (name,)
+            if value is not _ABSENT:
+                _put(data, path, value)
+        return data, astray
+
+    def _stray(self, name: str, column: str) -> Any:  # noqa: ANN401 - null or `_ABSENT`
+        """Return what becomes of an attribute whose path leads into what is no object."""
+        if self._invalid_fields == "reject":
+            message = f"{name} is mapped from inside {column!r}, which is no object"
+            raise RecordError("field_invalid", message, name)
+        return None if self._invalid_fields == "null" else _ABSENT
 
     def _learn(self, columns: Iterable[str]) -> None:
         """Decide once which columns don't go to data under their own names.
@@ -262,6 +301,7 @@ class Mapping:
         if len(self._known) > _MAX_KNOWN_COLUMNS:
             self._known.clear()
             self._elsewhere.clear()
+            self._unnamed.clear()
         for column in columns:
             if column in self._known:
                 continue
@@ -269,10 +309,12 @@ class Mapping:
             if (
                 column in self._used
                 or column in self._taken
-                or column.startswith("_sdc_")
+                or is_tap_own(column)
                 or self._entry.excludes(column)
             ):
                 self._elsewhere.append(column)
+            elif column not in self._columns:
+                self._unnamed.append(column)
 
     def _normaliser(self, name: str) -> Callable[[Any], str]:
         if name == "phone":
@@ -281,114 +323,31 @@ class Mapping:
         normaliser: Callable[[Any], str] = getattr(fields, name)
         return normaliser
 
-    def _mapped_sources(self, key_properties: list[str]) -> dict[tuple[str, ...], str]:
-        """Return the source of every mapped path, the automatic ones included."""
-        mapping = self._entry.mapping
-        problems = [problem for path in mapping for problem in _path_problems(path, mapping)]
-        problems += [problem for source in mapping.values() for problem in self._doubts(source)]
-        if problems:
-            raise MappingError(f"stream {self.stream!r}: {'; '.join(dict.fromkeys(problems))}")
-        sources = dict(mapping)
-        for name in (*IDS, *FIELDS):
-            if (name,) not in sources and self._is_free(name):
-                sources[name,] = name
-        if not any((name,) in mapping for name in IDS) and len(key_properties) == 1:
-            (key,) = key_properties
-            if self._is_free(key):
-                sources.setdefault(("external_id",), key)
-        sources = {path: source for path, source in sources.items() if source}
-        if not any((name,) in sources for name in IDS):
-            raise MappingError(
-                f"stream {self.stream!r}: no way to an identity; map a column to external_id or"
-                f" anonymous_id in streams.{self.stream}.mapping",
-            )
-        return sources
 
-    def _is_free(self, column: str) -> bool:
-        return column in self._columns and not self._entry.excludes(column)
-
-    def _doubts(self, source: str) -> Iterator[str]:
-        """Say what is wrong with a source that was given."""
-        if not source:
-            return
-        try:
-            column = self._source(source).column
-        except LookupError:
-            yield (
-                f"the mapping names column {source!r}, which its SCHEMA does not have"
-                + _did_you_mean(source, self._columns)
-            )
-        else:
-            if self._entry.excludes(column):
-                yield f"column {column!r} is both mapped and excluded"
-
-    def _source(self, source: str) -> Source:
-        """Compile a source: a column of exactly that name, else a path into one.
-
-        Raises:
-            LookupError: There is no such column.
-        """
-        if source in self._columns:
-            self._used.add(source)
-            return Source(source)
-        return self._split(source)
-
-    def _split(self, source: str) -> Source:
-        """Split a path at the longest prefix that is a column."""
-        parts = source.split(".")
-        for end in range(len(parts) - 1, 0, -1):
-            column = ".".join(parts[:end])
-            if column in self._columns:
-                if _can_hold(self._columns[column], parts[end:]):
-                    return Source(column, tuple(parts[end:]))
-                break
-        raise LookupError(source)
+def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return value.strip() if type(value) is str else value
 
 
-def _inside(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what a path leads to in a column's value; null where it leads nowhere."""
-    if value is not _ABSENT:
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-    return value
+def _put(data: dict[str, Any], path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Put a value where a path leads, and leave objects alone that are the record's own."""
+    for key in path[:-1]:
+        inner = data.get(key)
+        data[key] = dict(inner) if isinstance(inner, dict) else {}
+        data = data[key]
+    data[path[-1]] = value
 
 
-def _path_problems(
-    path: tuple[str, ...],
-    mapping: MappingType[tuple[str, ...], str],
-) -> Iterator[str]:
-    """Say what is wrong with one path of the user that a mapping describes."""
-    name = ".".join(path)
-    if path[0] == "data":
-        if len(path) == 1:
-            if mapping[path]:
-                yield "data takes an object of attribute: column"
-        elif not all(path):
-            yield f"{name!r} has an empty part"
-        elif any(other != path and other[: len(path)] == path for other in mapping):
-            yield f"{name!r} is mapped and so is something inside it"
-    elif path[0] not in (*IDS, *FIELDS) or len(path) > 1:
-        known = ", ".join((*IDS, *FIELDS, "data"))
-        yield f"Spotzee has no field {name!r} (it has {known})"
+def _inside(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a path leads to in a column's value.
 
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the question that a name's likeness to a known one raises, if to any."""
-    import difflib
-
-    alike = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {alike[0]!r}?)" if alike else ""
-
-
-def _can_hold(schema: object, path: list[str]) -> bool:
-    """Say whether an object column can hold a path, as far as its SCHEMA tells."""
+    Returns:
+        Null inside null; `_ABSENT` where an object lacks the name, so that no null is made that no
+        record held; `_ASTRAY` where there is something else than an object.
+    """
     for key in path:
-        if not isinstance(schema, dict):
-            return True
-        properties = schema.get("properties")
-        if not properties or schema.get("additionalProperties"):
-            return True
-        if key not in properties:
-            return False
-        schema = properties[key]
-    return True
+        if value is None or value is _ABSENT:
+            return value
+        if not isinstance(value, dict):
+            return _ASTRAY
+        value = value.get(key, _ABSENT)
+    return value

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from target_spotzee import codec
+from target_spotzee.columns import is_tap_own
 
 _FLAG = b'"reject":{"done":'
 _OPEN = b"false"
@@ -23,10 +24,10 @@ def content_id(stream: str, record: dict[str, Any], ids: object) -> str:
 
     Args:
         stream: Its stream.
-        record: What may be kept of it; `_sdc_*` doesn't count.
+        record: What may be kept of it; what is the tap's own doesn't count.
         ids: Its user's, which excluded columns may have gone into.
     """
-    content = {name: value for name, value in record.items() if not name.startswith("_sdc_")}
+    content = {name: value for name, value in record.items() if not is_tap_own(name)}
     return sha256(codec.encode([stream, content, ids], in_order=True)).hexdigest()[:16]
 
 

@@ -16,9 +16,7 @@ import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_spotzee import codec
-from target_spotzee.exceptions import RunError
-
-_UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+from target_spotzee.exceptions import InputError
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -69,7 +67,7 @@ class MessageReader(GenericSingerReader[str]):
         try:
             return bytes(_decode_state(self.line).value).decode()
         except msgspec.DecodeError:
-            return codec.member_text(self.line, "value")
+            return codec.members(self.line).get("value", "")
 
     def process_lines(
         self,
@@ -82,7 +80,7 @@ class MessageReader(GenericSingerReader[str]):
             How many messages there were of each type.
 
         Raises:
-            RunError: A line is no message.
+            InputError: A line is no message.
         """
         counts: Counter[str] = Counter()
         records = 0
@@ -91,7 +89,7 @@ class MessageReader(GenericSingerReader[str]):
             self.line = line
             try:
                 record = _decode_record(line)
-            except _UNREADABLE:
+            except codec.UNREADABLE:
                 record = None
             if record is not None and record.reject is None and self.on_record is not None:
                 self.on_record(record.stream, record.record, line)
@@ -123,19 +121,19 @@ class MessageReader(GenericSingerReader[str]):
         """Return a line's message.
 
         Raises:
-            RunError: It is no JSON object.
+            InputError: It is no JSON object.
         """
         try:
-            try:
-                return codec.decode(line)
-            except msgspec.DecodeError:
-                message = codec.decode_odd(line)
-        except _UNREADABLE as error:
-            kind = "is nested too deeply" if isinstance(error, RecursionError) else "is no message"
-            raise self._broken(kind) from None
+            return codec.decode(line)
+        except codec.UNREADABLE:
+            pass
+        try:
+            message = codec.decode_odd(line)
+        except ValueError:
+            raise self._broken("is no message") from None
         # A record is rejected for it alone, and a state is the tap's affair.
         if message.get("type") not in ("RECORD", "STATE"):
-            raise self._broken("holds half of a surrogate pair")
+            raise self._broken("holds half of a surrogate pair, NaN, or too many levels")
         return message
 
     def assert_line_requires(  # type: ignore[override]  # the SDK's is static and prints the line
@@ -146,14 +144,14 @@ class MessageReader(GenericSingerReader[str]):
         """Check that a message has what its type needs.
 
         Raises:
-            RunError: It hasn't.
+            InputError: It hasn't.
         """
         missing = requires - line_dict.keys()
         if missing:
             raise self._broken(f"lacks {', '.join(sorted(missing))}")
 
-    def _broken(self, how: str) -> RunError:
-        return RunError(
+    def _broken(self, how: str) -> InputError:
+        return InputError(
             f"line {self.line_number} of the input {how}; the tap is broken, was cut off, or"
             " something else wrote to its output",
         )

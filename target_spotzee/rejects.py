@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from target_spotzee import codec, marks
 from target_spotzee.exceptions import RunError, SettingsError
 from target_spotzee.ledger import Origin, Ticket
@@ -261,7 +263,8 @@ def _without_excluded_columns(
     kept = {}
     for name, value in record.items():
         flat = origin.flat_name(name, parents) if origin.flat_name else name
-        if origin.excludes(flat):
+        # What is too deep to be read can't be flattened, so it may hold what is excluded.
+        if origin.excludes(flat) or (origin.flat_name and isinstance(value, msgspec.Raw)):
             continue
         inside = origin.flat_name and isinstance(value, dict)
         kept[name] = _without_excluded_columns(value, origin, [*parents, name]) if inside else value
@@ -275,11 +278,10 @@ def _schema_for(origin: Origin) -> dict[str, Any]:
         if isinstance(message.get(names), list):
             message[names] = [name for name in message[names] if not origin.excludes(name)]
     schema = message["schema"]
-    properties = schema["properties"]
-    schema["properties"] = {
-        column: value for column, value in properties.items() if not origin.excludes(column)
-    }
-    if len(schema["properties"]) < len(properties):
+    properties = schema.get("properties") or {}
+    kept = {column: value for column, value in properties.items() if not origin.excludes(column)}
+    if len(kept) < len(properties):
+        schema["properties"] = kept
         message[LESS_EXCLUDED] = True
     if isinstance(schema.get("required"), list):
         schema["required"] = [name for name in schema["required"] if not origin.excludes(name)]

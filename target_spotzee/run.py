@@ -25,6 +25,7 @@ from target_spotzee.client import Client, Endpoint
 from target_spotzee.connection import Connection, new_session
 from target_spotzee.dispatch import Dispatcher
 from target_spotzee.exceptions import (
+    InputError,
     LimitReachedError,
     MappingError,
     RejectLimitError,
@@ -166,6 +167,7 @@ class Run:
         with self.wakeup.catching(signal.SIGTERM, signal.SIGINT):
             code = self._conclude(self._end(_error_of(listen)))
             self.close()
+        self.wakeup.close()
         return code
 
     def check(self) -> int:
@@ -202,7 +204,7 @@ class Run:
     def _end(self, error: SpotzeeError | None) -> list[SpotzeeError]:
         """Settle what can still be settled after an error; return all that went wrong."""
         errors = [error]
-        if isinstance(error, (MappingError, LimitReachedError)):
+        if isinstance(error, (MappingError, InputError, LimitReachedError)):
             errors.append(_error_of(self.loader.finish))  # what was read before is sound
         if isinstance(error, LimitReachedError):
             errors.remove(error)
@@ -299,7 +301,7 @@ def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
             cause if isinstance(cause, SpotzeeError) else RejectLimitError("key property missing")
         )
     except RecordsWithoutSchemaException as error:
-        return RunError(str(error))
+        return InputError(str(error))
     except Exception as error:  # noqa: BLE001 - never a traceback: it may show a record
         return unexpected(error)
     return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, ItemsView, Iterable, Sequence
 from target_spotzee.batch import Item
 from target_spotzee.exceptions import RejectLimitError
 from target_spotzee.ledger import Ledger, Origin, Ticket
-from target_spotzee.mapping import Ids
+from target_spotzee.mapping import Ids, User
 from target_spotzee.rejects import Reason, RejectsFile
 from target_spotzee.summary import Summary
 
@@ -56,9 +56,10 @@ class Settlement:
         records.unsettled += 1
         return self._ledger.issue(origin, line)
 
-    def invalid(self, names: Iterable[str]) -> None:
-        """Count first-class fields that could not be right."""
-        self._summary.invalid_fields.update(names)
+    def note(self, user: User) -> None:
+        """Count what could not be right of a user, and what is only right since it was mended."""
+        self._summary.invalid_fields.update(user.invalid)
+        self._summary.mended_fields.update(user.mended)
 
     def delivered(self, items: Sequence[Item]) -> None:
         """Settle users that Spotzee took; of each the newest record counts, older are folded."""

@@ -17,6 +17,7 @@ from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.rejects import Reason
 from target_spotzee.samples import NumericStrings
+from target_spotzee.schemas import is_open
 from target_spotzee.settings import Settings
 
 _RECORDS_PER_METRIC = 100
@@ -36,21 +37,13 @@ class Host(Protocol):
     def loader(self) -> Loader:
         """Where users go."""
 
-    def take_record(self, stream: str, record: dict[str, Any]) -> None:
-        """Load a record that did not come as a RECORD message."""
-
 
 class SpotzeeSink(BatchSink):
     """Maps a stream's records and hands them to the loader.
 
     It never holds a record back: all streams share one open batch, since two of them may feed the
     same user. So there is nothing for the SDK to drain.
-
-    Attributes:
-        source: The stream before stream maps; set by the target.
     """
-
-    source: str
 
     def __init__(
         self,
@@ -67,7 +60,6 @@ class SpotzeeSink(BatchSink):
         super().__init__(target, stream_name, schema, key_properties)
         host = cast("Host", target)
         self._loader = host.loader
-        self._take_record = host.take_record
         entry = host.settings.entries.find(stream_name)
         if entry is None:
             raise MappingError(
@@ -75,7 +67,13 @@ class SpotzeeSink(BatchSink):
                 " unlisted_streams to ignore",
             )
         self.entry = entry
-        self.mapping = Mapping(stream_name, schema["properties"], self.key_properties, entry)
+        self.mapping = Mapping(
+            stream_name,
+            schema["properties"],
+            self.key_properties,
+            entry,
+            is_open=is_open(schema),
+        )
         self._keys = tuple(self.key_properties)
         self._uncounted = 0
         self._sample: NumericStrings | None = NumericStrings()
@@ -102,12 +100,13 @@ class SpotzeeSink(BatchSink):
                 " or set validate_records to false",
             ) from None
 
-    def load(self, record: dict[str, Any], ticket: Ticket) -> None:
+    def load(self, record: dict[str, Any], ticket: Ticket, *, is_sound: bool) -> None:
         """Map one record and send it on its way, or reject it.
 
         Args:
             record: The record after stream maps.
             ticket: What it is settled with.
+            is_sound: Whether all that it holds is JSON for certain.
 
         Raises:
             MissingKeyPropertiesError: It lacks a key property, under ``fail_fast``.
@@ -123,6 +122,8 @@ class SpotzeeSink(BatchSink):
                 if key not in record:
                     self._singer_validate_message(record)
             user = self.mapping.user(record)
+            if not is_sound:
+                user = self.mapping.sound(user)
         except RecordError as error:
             reason = Reason(error.code, str(error), error.field)
             self._loader.reject(ticket, reason, self.mapping.ids(record))
@@ -163,24 +164,19 @@ class SpotzeeSink(BatchSink):
     def _end_sample(self) -> None:
         if self._sample is not None:
             self._warn(self._sample.warnings(self.stream_name))
+            self._warn(self.mapping.warnings_of_records())
             self._sample = None
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
             self.logger.warning("%s", warning)
 
-    def process_batch(self, context: dict[str, Any]) -> None:
-        """Take the records of a BATCH message's file; a RECORD message goes to `load`."""
-        records = context.get("records", ())
-        self._uncounted -= len(records)  # the SDK has counted them, `load` will again
-        for record in records:
-            self._take_record(self.source, record)
+    def process_batch(self, _context: dict[str, Any]) -> None:
+        """Nothing: a record goes to `load` as it is read, and none is held back."""
 
 
 class IgnoringSink(BatchSink):
     """Settles the records of a stream that is not loaded."""
-
-    source: str
 
     def __init__(
         self,
@@ -199,7 +195,7 @@ class IgnoringSink(BatchSink):
             stream_name,
         )
 
-    def load(self, _record: dict[str, Any], ticket: Ticket) -> None:
+    def load(self, _record: dict[str, Any], ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
         """Let one record go."""
         self.record_counter_metric.increment()
         self._settlement.ignored(ticket)

@@ -93,6 +93,7 @@ class Summary:
         self.streams: defaultdict[str, Records] = defaultdict(Records)
         self.requests = Requests()
         self.invalid_fields: Counter[str] = Counter()
+        self.mended_fields: Counter[str] = Counter()
         self.states_printed = 0
         self._reject_counts: Counter[str] = Counter()
         self._reject_places: defaultdict[str, list[str]] = defaultdict(list)
@@ -153,6 +154,7 @@ class Summary:
                 for code, count in self._reject_counts.most_common()
             },
             "invalid_fields": dict(self.invalid_fields),
+            "mended_fields": dict(self.mended_fields),
             "streams": {name: asdict(records) for name, records in self.streams.items()},
             "state": {"held_at": held_at, "why": why, "printed": self.states_printed},
         }
@@ -186,6 +188,10 @@ def as_text(summary: dict[str, Any], *, rehearsed: bool = False) -> str:
     lines += [
         f"  invalid   {count:,} {name} could not be right"
         for name, count in summary["invalid_fields"].items()
+    ]
+    lines += [
+        f"  mended    {count:,} {name} had something in them that did not belong there"
+        for name, count in summary["mended_fields"].items()
     ]
     if not rehearsed:
         lines.append(f"  states    {state['printed']:,} printed")

@@ -10,21 +10,18 @@ from typing import IO, Any, cast
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     ConfigValidationError,
-    MapExpressionError,
     RecordsWithoutSchemaException,
-    StreamMapConfigError,
 )
-from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.helpers._flattening import FlatteningOptions, flatten_key
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 from singer_sdk.sinks import Sink
 
 from target_spotzee import codec, settings
+from target_spotzee.batch_files import records_of
 from target_spotzee.command import CommandTarget
 from target_spotzee.exceptions import (
+    InputError,
     LimitReachedError,
-    MappingError,
-    RunError,
     SettingsError,
 )
 from target_spotzee.exclusion import hidden_columns
@@ -33,9 +30,11 @@ from target_spotzee.lines import Lines
 from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
 from target_spotzee.reader import MessageReader
+from target_spotzee.registration import register
 from target_spotzee.rejects import LESS_EXCLUDED, Reason
 from target_spotzee.replay import Mark, Replay
 from target_spotzee.run import now
+from target_spotzee.schemas import read_schema
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
 
@@ -111,21 +110,22 @@ class TargetSpotzee(CommandTarget):
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"stream", "schema"})
-        stream, schema = message_dict["stream"], message_dict["schema"]
-        line = self.message_reader.line
+        stream, line = message_dict["stream"], self.message_reader.line
         if self._schema_lines.get(stream) == line:
             return
-        keys = message_dict.get("key_properties") or []
-        if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-            raise RunError(f"the SCHEMA of stream {stream!r} has no properties; the tap is broken")
+        schema = read_schema(message_dict)
+        register(self.mapper, stream, schema, self.config.get("stream_maps") or {})
+        columns = schema.body["properties"].keys()
+        self.tap_columns = None if message_dict.get(LESS_EXCLUDED) else columns
         try:
-            self.mapper.register_raw_stream_schema(stream, schema, keys)
-        except (StreamMapConfigError, MapExpressionError) as error:
-            raise MappingError(f"stream_maps: {error}") from None
-        self.tap_columns = None if message_dict.get(LESS_EXCLUDED) else schema["properties"].keys()
-        self._routes[stream] = [
-            self._route(stream, stream_map, line) for stream_map in self.mapper.stream_maps[stream]
-        ]
+            self._routes[stream] = [
+                self._route(stream, stream_map, line)
+                for stream_map in self.mapper.stream_maps[stream]
+            ]
+        except RecursionError:
+            raise InputError(
+                f"the SCHEMA of stream {stream!r} is nested too deeply; leave that column out",
+            ) from None
         self._schema_lines[stream] = line
         # The SDK parks a replaced sink until the next drain; ours hold nothing but figures.
         for sink in self._sinks_to_clear:
@@ -144,7 +144,6 @@ class TargetSpotzee(CommandTarget):
                 key_properties=stream_map.transformed_key_properties,
             ),
         )
-        sink.source = stream
         unchanged = (
             isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
         )
@@ -181,21 +180,13 @@ class TargetSpotzee(CommandTarget):
         reject = message_dict.get("reject")
         line = self.message_reader.line
         if not isinstance(reject, dict):
-            self._load(stream, record, line)
+            self._load(stream, record, line, is_sound=False)
         elif self._replay.is_done(reject):
             for route in self._routes_of(stream):
                 self.loader.settlement.ignored(self.loader.settlement.issue(route.origin, line))
         else:
             offset = self._lines.offset if self._lines is not None else 0
-            self._load(stream, record, line, self._replay.mark(line, offset))
-
-    def take_record(self, stream: str, record: dict[str, Any]) -> None:
-        """Load a record that did not come as a RECORD message."""
-        self._load(
-            stream,
-            record,
-            codec.encode({"type": "RECORD", "stream": stream, "record": record}),
-        )
+            self._load(stream, record, line, self._replay.mark(line, offset), is_sound=False)
 
     def _routes_of(self, stream: str) -> list[_Route]:
         routes = self._routes.get(stream)
@@ -211,11 +202,21 @@ class TargetSpotzee(CommandTarget):
         record: dict[str, Any],
         line: str | bytes,
         mark: Mark | None = None,
+        *,
+        is_sound: bool = True,
     ) -> None:
-        """Send a record down each of its stream's routes; on each it counts as a record."""
+        """Send a record down each of its stream's routes; on each it counts as a record.
+
+        Args:
+            stream: Its stream.
+            record: Column to value.
+            line: The message that it came in.
+            mark: Marks it as done, if it is a reject that is sent again.
+            is_sound: Whether all that it holds is JSON for certain.
+        """
         routes = self._routes.get(stream) or self._routes_of(stream)
         if not isinstance(record, dict):
-            raise RunError(f"a record of stream {stream!r} is no object; the tap is broken")
+            raise InputError(f"a record of stream {stream!r} is no object; the tap is broken")
         if self.left is not None:
             if not self.left:
                 raise LimitReachedError("--limit: reached; what follows was not read")
@@ -236,7 +237,7 @@ class TargetSpotzee(CommandTarget):
             if route.sink is None or mapped is None:
                 settlement.filtered(ticket)
             else:
-                route.sink.load(mapped, ticket)
+                route.sink.load(mapped, ticket, is_sound=is_sound and route.transform is None)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"value"})
@@ -247,13 +248,31 @@ class TargetSpotzee(CommandTarget):
         self._warn_once("ACTIVATE_VERSION is ignored: users that left the source stay in Spotzee")
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
-        self._assert_line_requires(message_dict, {"stream", "encoding", "manifest"})
-        routes = self._routes_of(message_dict["stream"])
-        # Any sink will do: each record takes all routes.
-        sink = next((route.sink for route in routes if route.sink is not None), None)
-        if sink is not None:
-            encoding = BaseBatchFileEncoding.from_dict(message_dict["encoding"])
-            sink.process_batch_files(encoding, message_dict["manifest"])
+        self._assert_line_requires(message_dict, {"stream"})
+        stream = message_dict["stream"]
+        routes = self._routes_of(stream)
+        if not any(isinstance(route.sink, SpotzeeSink) for route in routes):
+            self._pass_over_batch(message_dict, routes)
+            return
+        self._assert_line_requires(message_dict, {"encoding", "manifest"})
+        for record in records_of(message_dict):
+            line = codec.encode({"type": "RECORD", "stream": stream, "record": record})
+            self._load(stream, record, line, is_sound=False)
+
+    def _pass_over_batch(self, message_dict: dict[str, Any], routes: list[_Route]) -> None:
+        """Leave the files of a stream that is not loaded alone; count what they should hold."""
+        stream, count = message_dict["stream"], message_dict.get("batch_size")
+        if not isinstance(count, int) or isinstance(count, bool):
+            self._warn_once(
+                f"stream {stream!r}: is not loaded, so its BATCH files are not opened, and their"
+                " records not counted",
+            )
+            return
+        settlement = self.loader.settlement
+        for _ in range(count):
+            for route in routes:
+                settle = settlement.ignored if route.sink is not None else settlement.filtered
+                settle(settlement.issue(route.origin, self.message_reader.line))
 
     def process_endofpipe(self) -> None:
         """Send what is left and wait until all of it is settled."""

@@ -41,10 +41,10 @@ def test_in_order_the_order_of_names_makes_no_difference(value: dict[str, Any]) 
 def test_a_member_is_found_to_the_letter(members: dict[str, Any], indent: int | None) -> None:
     text = json.dumps(members, default=float, indent=indent)
     for name, value in members.items():
-        found = codec.member_text(text, name)
+        found = codec.members(text)[name]
         assert found in text
         assert json.loads(found) == json.loads(json.dumps(value, default=float))
-    assert codec.member_text(text, "no such member") == ""
+    assert codec.members(text).keys() == members.keys()
 
 
 def test_depth_is_no_limit_to_writing() -> None:
@@ -54,7 +54,7 @@ def test_depth_is_no_limit_to_writing() -> None:
     assert codec.encode(value).count(b"[") == 10_000
 
 
-@pytest.mark.parametrize("text", ["[]", "1", "", "{", '{"a":Infinity}', '{"a":"\n"}', "{} {}"])
+@pytest.mark.parametrize("text", ["[]", "1", "", "{", '{"a":Inf}', '{"a":"\n"}', "{} {}"])
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no object|no JSON|Expecting|control|Extra"):
         codec.decode_odd(text)

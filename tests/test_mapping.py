@@ -6,6 +6,7 @@ import copy
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,11 +213,47 @@ class TestSources:
         record = {"id": 1, "a": {"b": {"c": "short"}}, "a.b": {"c": "long"}}
         assert payload(record, mapping={"data.x": "a.b.c"})["data"]["x"] == "long"
 
-    @pytest.mark.parametrize("inside", [None, {}, {"plan": None}, "text", [1]])
-    def test_a_path_that_ends_early_is_null(self, inside: object) -> None:
+    @pytest.mark.parametrize("inside", [None, {"plan": None}])
+    def test_a_path_to_a_null_or_into_one_is_null(self, inside: object) -> None:
         record = {"id": 1, "subscription": inside}
-        mapped = payload(record, mapping={"data.plan": "subscription.plan"})
+        mapped = payload(
+            record, mapping={"email": "subscription.plan", "data.plan": "subscription.plan"}
+        )
         assert mapped["data"]["plan"] is None
+        assert mapped["email"] is None
+
+    def test_a_path_to_what_an_object_lacks_makes_no_null(self) -> None:
+        record = {"id": 1, "subscription": {}}
+        mapping = {"email": "subscription.plan", "data.plan": "subscription.plan"}
+        assert payload(record, mapping=mapping) == {
+            "external_id": "1",
+            "data": {"subscription": {}},
+        }
+
+    @pytest.mark.parametrize("inside", ["text", '{"plan": "a@b.example"}', [1], 5, True])
+    def test_a_path_into_what_is_no_object_makes_no_null(self, inside: object) -> None:
+        record = {"id": 1, "s": inside}
+        mapping = {"email": "s.plan", "data.plan": "s.plan"}
+        user = compiled("id s", mapping=mapping, unmapped="ignore").user(record)
+        assert user.payload == {"external_id": "1"}
+        assert user.invalid == ("email", "data.plan")
+
+    def test_a_path_into_what_is_no_object_follows_invalid_fields(self) -> None:
+        record = {"id": 1, "s": "text"}
+        given_null = compiled("id s", mapping={"data.plan": "s.plan"}, invalid_fields="null")
+        assert given_null.user(record).payload["data"] == {"s": "text", "plan": None}
+        for place in ("email", "data.plan"):
+            strict = compiled("id s", mapping={place: "s.plan"}, invalid_fields="reject")
+            with pytest.raises(RecordError) as caught:
+                strict.user(record)
+            assert (caught.value.code, caught.value.field) == ("field_invalid", place)
+            assert "text" not in str(caught.value)
+
+    @pytest.mark.parametrize("inside", [{}, None, {"key": None}, {"key": " "}])
+    def test_an_id_that_a_path_does_not_lead_to_is_missing(self, inside: object) -> None:
+        with pytest.raises(RecordError) as caught:
+            compiled("s", mapping={"external_id": "s.key"}).user({"s": inside})
+        assert caught.value.code == "identity_missing"
 
     def test_a_column_that_the_record_lacks_is_left_alone(self) -> None:
         mapping = compiled("id email sub", mapping={"data.plan": "sub.plan", "data.sub": "sub"})
@@ -386,9 +423,29 @@ class TestFirstClassFields:
     @pytest.mark.parametrize("name", ["email", "phone", "timezone", "locale"])
     def test_a_blank_one_counts_as_null(self, name: str, blank: str) -> None:
         user = compiled(f"id {name}").user({"id": 1, name: blank})
-        assert user.payload == {"external_id": "1", name: None}
+        with_phone: dict[str, Any] = {"data": {}} if name == "phone" else {}
+        assert user.payload == {"external_id": "1", name: None, **with_phone}
         assert user.invalid == ()
         assert payload({"id": 1, name: blank}, null_values="omit") == {"external_id": "1"}
+
+    @pytest.mark.parametrize("null_values", ["send", "omit"])
+    @pytest.mark.parametrize("others", [{}, {"plan": None}, {"email": "ann@example.com"}])
+    def test_a_phone_never_comes_without_data(
+        self, others: dict[str, Any], null_values: str
+    ) -> None:
+        """Without it Spotzee's ancestor wipes every attribute that the user had."""
+        record = {"id": 1, "phone": "+61400123456", **others}
+        for unmapped in ("data", "ignore"):
+            sent = payload(record, null_values=null_values, unmapped=unmapped)
+            assert sent["phone"] == "+61400123456"
+            assert sent["data"] in ({}, {"plan": None})
+
+    def test_one_that_is_mended_is_counted(self) -> None:
+        user = compiled("id email").user({"id": 1, "email": "mailto:ann@example.com"})
+        assert user.payload["email"] == "ann@example.com"
+        assert (user.mended, user.invalid) == (("email",), ())
+        for right in ("ann@example.com", " ann@example.com ", None, "", 5):
+            assert compiled("id email").user({"id": 1, "email": right}).mended == ()
 
     @pytest.mark.parametrize(
         ("policy", "expected"),
@@ -432,6 +489,7 @@ class TestFirstClassFields:
             "phone": "+61400123456",
             "timezone": "Australia/Perth",
             "locale": "en-AU",
+            "data": {},
         }
 
 
@@ -471,3 +529,170 @@ class TestAnyRecord:
         sent.pop("data", None)
         assert sent["external_id"] == str(record["id"])
         assert all(value is None or isinstance(value, str) for value in sent.values())
+
+
+class TestOpenSchemas:
+    """Document stores don't tell which columns there are."""
+
+    def test_a_mapped_column_that_is_not_named_is_found_in_the_records(self) -> None:
+        entry = read_entries({"s": {"mapping": {"external_id": "_id", "email": "mail"}}}, Entry())
+        found = entry.find("s")
+        assert found is not None
+        mapping = Mapping("s", {}, ["_id"], found, is_open=True)
+        assert mapping.user({"_id": "x", "mail": "a@b.example", "n": 1}).payload == {
+            "external_id": "x",
+            "email": "a@b.example",
+            "data": {"n": 1},
+        }
+        (warning,) = mapping.warnings()
+        assert "'_id', 'mail'" in warning
+
+    def test_a_path_begins_at_its_first_part(self) -> None:
+        mapping = Mapping(
+            "s", {}, ["_id"], Entry({("email",): "profile.contact.mail"}), is_open=True
+        )
+        record = {"_id": 1, "profile": {"contact": {"mail": "a@b.example"}}}
+        assert mapping.user(record).payload["email"] == "a@b.example"
+
+    def test_a_closed_one_lacks_what_it_does_not_name(self) -> None:
+        with pytest.raises(MappingError, match="'mail', which its SCHEMA does not have"):
+            Mapping("s", {"id": {}}, ["id"], Entry({("email",): "mail"}))
+
+
+class TestColumnsThatNoSchemaNames:
+    def test_are_told_once_they_were_seen_and_stand_in_the_table(self) -> None:
+        mapping = compiled("id secret", exclude=["secret*"])
+        assert mapping.warnings_of_records() == []
+        mapping.user({"id": 1, "email": "a@b.example", "_sdc_x": 1, "secret_2": 2, "n": 3})
+        (warning,) = mapping.warnings_of_records()
+        assert warning.endswith("'email', 'n'")
+        assert ("email", ("data", "email")) in mapping.table()
+
+    def test_many_are_told_in_a_line_that_can_be_read(self) -> None:
+        mapping = compiled("id")
+        mapping.user({"id": 1, **{f"c{number}": 1 for number in range(500)}})
+        (warning,) = mapping.warnings_of_records()
+        assert warning.endswith("'c9', …")
+
+
+class TestNamesInAnotherCase:
+    """Snowflake's and Oracle's columns shout."""
+
+    def test_a_misspelt_column_is_asked_for_in_any_case(self) -> None:
+        for named, column in (("id", "ID"), ("eMail", "EMAIL"), ("e_mail", "E_MAIL_")):
+            with pytest.raises(MappingError, match=rf"{named}'.*did you mean '{column}'\?"):
+                compiled(f"{column} OTHER", [], mapping={"external_id": named})
+
+    def test_fields_are_taken_in_any_case_if_only_one_column_fits(self) -> None:
+        mapping = compiled("ID EMAIL Phone timeZone LOCALE", ["ID"])
+        user = mapping.user(
+            {
+                "ID": 1,
+                "EMAIL": "a@b.example",
+                "Phone": "+61400123456",
+                "timeZone": "UTC",
+                "LOCALE": "en-AU",
+            }
+        )
+        assert user.payload == {
+            "external_id": "1",
+            "email": "a@b.example",
+            "phone": "+61400123456",
+            "timezone": "UTC",
+            "locale": "en-AU",
+            "data": {},
+        }
+
+    def test_the_very_name_goes_first(self) -> None:
+        mapping = compiled("id EMAIL email")
+        sent = mapping.user({"id": 1, "EMAIL": "x@y.example", "email": "a@b.example"}).payload
+        assert sent["email"] == "a@b.example"
+        assert sent["data"] == {"EMAIL": "x@y.example"}
+
+    def test_of_two_that_fit_none_is_taken_and_it_is_said(self) -> None:
+        mapping = compiled("id EMAIL Email")
+        assert "email" not in mapping.user({"id": 1, "EMAIL": "a@b.example"}).payload
+        (warning,) = mapping.warnings()
+        assert "'EMAIL', 'Email' could each be email" in warning
+
+    @pytest.mark.parametrize("entry", [{"exclude": ["EMAIL"]}, {"mapping": {"email": ""}}])
+    def test_but_not_one_that_is_excluded_or_switched_off(self, entry: dict[str, Any]) -> None:
+        sent = compiled("id EMAIL", **entry).user({"id": 1, "EMAIL": "a@b.example"}).payload
+        assert "email" not in sent
+
+    def test_nobody_s_identity_is_guessed(self) -> None:
+        sent = compiled("ID EXTERNAL_ID", ["ID"]).user({"ID": 1, "EXTERNAL_ID": "x"}).payload
+        assert sent == {"external_id": "1", "data": {"EXTERNAL_ID": "x"}}
+
+
+class TestColumnsOfTheTap:
+    @pytest.mark.parametrize("name", ["_sdc_row", "__sdc_row", "_SDC_ROW", "__sdc_spreadsheet_id"])
+    def test_are_never_sent_and_no_identity(self, name: str) -> None:
+        sent = compiled(f"id {name}").user({"id": 1, name: 2, f"{name}_new": 3}).payload
+        assert sent == {"external_id": "1"}
+        with pytest.raises(MappingError, match="no way to an identity"):
+            compiled(f"name {name}", [name])
+
+    def test_but_can_be_mapped_by_name(self) -> None:
+        mapping = compiled("id __sdc_row", mapping={"data.row": "__sdc_row"})
+        assert mapping.user({"id": 1, "__sdc_row": 2}).payload["data"] == {"row": 2}
+
+
+class TestSoundness:
+    """Records that came another way than as ordinary JSON may hold what is none."""
+
+    NONE = (Decimal("NaN"), Decimal("Infinity"), float("nan"), -float("inf"))
+
+    @pytest.mark.parametrize("none", NONE, ids=repr)
+    @pytest.mark.parametrize(
+        "shape",
+        [lambda n: n, lambda n: [1, n], lambda n: {"a": {"b": n}}],
+        ids=["bare", "in a list", "in objects"],
+    )
+    @pytest.mark.parametrize("policy", ["drop", "reject"])
+    def test_a_number_that_is_none_is_not_sent(self, none: Any, shape: Any, policy: str) -> None:
+        mapping = compiled("id x y", invalid_fields=policy)
+        with pytest.raises(RecordError) as caught:
+            mapping.sound(mapping.user({"id": 1, "x": shape(none), "y": 2}))
+        assert (caught.value.code, caught.value.field) == ("number_invalid", "data.x")
+
+    @pytest.mark.parametrize("none", NONE, ids=repr)
+    def test_or_as_null_where_invalid_fields_says_so(self, none: Any) -> None:
+        record = {"id": 1, "x": none, "y": {"z": [none, 2]}, "ok": 3}
+        before = repr(record)
+        mapping = compiled("id x y ok", invalid_fields="null")
+        user = mapping.sound(mapping.user(record))
+        assert user.payload["data"] == {"x": None, "y": {"z": [None, 2]}, "ok": 3}
+        assert user.invalid == ("data.x", "data.y")
+        assert repr(record) == before
+
+    @pytest.mark.parametrize("name", ["email", "phone", "timezone", "locale"])
+    def test_a_field_that_is_none_could_not_be_right(self, name: str) -> None:
+        for none in self.NONE:
+            user = compiled(f"id {name}").user({"id": 1, name: none})
+            assert user.invalid == (name,)
+            assert user.payload == {"external_id": "1"}
+
+    def test_an_id_that_is_none_is_invalid(self) -> None:
+        for none in self.NONE:
+            with pytest.raises(RecordError) as caught:
+                compiled("id").user({"id": none})
+            assert caught.value.code == "identity_invalid"
+
+    def test_what_is_excluded_may_be_anything(self) -> None:
+        mapping = compiled("id x", exclude=["x"])
+        assert mapping.sound(mapping.user({"id": 1, "x": float("nan")})).payload == {
+            "external_id": "1"
+        }
+
+    def test_a_value_that_is_too_deep_to_be_read_is_not_sent(self) -> None:
+        mapping = compiled("id x")
+        with pytest.raises(RecordError) as caught:
+            mapping.sound(mapping.user({"id": 1, "x": msgspec.Raw(b"[[]]")}))
+        assert caught.value.code == "record_too_deep"
+
+    @given(records, entries)
+    def test_what_is_sound_stays_as_it_is(self, record: Record, entry: dict[str, Any]) -> None:
+        mapping = compiled(KNOWN, **entry)
+        user = mapping.user(record)
+        assert mapping.sound(user) is user

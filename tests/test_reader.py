@@ -150,9 +150,7 @@ class TestOrdinaryRecords:
         line = codec.encode(message)
         assert self.outcome(line, short=True) == self.outcome(line, short=False)
 
-    @pytest.mark.parametrize(
-        "member", [b'"time_extracted":"\xff"', b'"\xff":1', b'"version":1e999999999999999999999']
-    )
+    @pytest.mark.parametrize("member", [b'"time_extracted":"\xff"', b'"\xff":1', b'"version":01'])
     def test_nor_one_with_a_broken_member_that_nobody_needs(self, member: bytes) -> None:
         line = b'{"type":"RECORD","stream":"users","record":{"n":1},' + member + b"}"
         assert "is no message" in str(self.outcome(line, short=True))
@@ -191,16 +189,14 @@ class TestBrokenLines:
             '{"type":"RECORD","record":{"x":"QXZJ"',
             '{"type":"RECORD"} QXZJ',
             "{'type':'QXZJ'}",
-            '{"type":"RECORD","record":{"x":NaN}}',
-            '{"type":"RECORD","record":{"x":1e9999999999999999999}}',
-            '{"type":"RECORD","record":{"x":' + "1" * 5000 + "}}",
-            '{"type":"RECORD","record":{"x":"\\ud800","y":NaN}}',
-            '{"type":"RECORD","record":{"x":"\\ud800","y":1e9999999999999999999}}',
-            '{"type":"RECORD","record":{"x":"\\ud800","y":' + "1" * 5000 + "}}",
+            '{"type":"RECORD","record":{"x":nan}}',
+            '{"type":"RECORD","record":{"x":Inf}}',
+            '{"type":"RECORD","record":{"cut":' + "[" * 5000 + "}}",
+            '{"type":"RECORD" 5,"record":{"x":' + "[" * 5000 + "]" * 5000 + "}}",
+            '{"type":"RECORD","record":{"once too often":' + "[" * 5000 + "]" * 5000 + "}}}",
             '{"type":"RECORD","record":{"x":"\\ud800\x01"}}',
             '["\\ud800"]',
             '{"type":"RECORD","record":{"x":"\\ud800"',
-            '{"type":"RECORD","record":{"x":"\ud800"}}',
             b'{"type":"RECORD","record":{"x":"\\ud800","y":"\xff"}}',
             b'{"type":"RECORD","record":{"x":"\xff"}}',
             b"\x00\x01",
@@ -219,12 +215,14 @@ class TestBrokenLines:
         assert caught.value.__suppress_context__
 
     def test_that_never_end_are_told_as_such(self) -> None:
-        with pytest.raises(RunError, match=r"^line 1 of the input is nested too deeply"):
+        with pytest.raises(RunError, match=r"^line 1 of the input is no message"):
             listen('{"a":' * 100_000)
 
     @pytest.mark.parametrize("kind", ["SCHEMA", "ACTIVATE_VERSION", "BATCH", "\\ud800"])
     def test_with_text_that_is_none_are_told_as_such(self, kind: str) -> None:
-        with pytest.raises(RunError, match=r"^line 1 of the input holds half of a surrogate pair;"):
+        with pytest.raises(
+            RunError, match=r"^line 1 of the input holds half of a surrogate pair, "
+        ):
             listen(f'{{"type":"{kind}","stream":"\\ud800"}}')
 
     @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ class TestInput:
                 ["object"],
             ),
             ([*stream()[:1], stream()[1][:-20]], ["line 2 of the input", "cut off"]),
-            (['{"type": "SCHEMA", "stream": "a", "schema": {"type": "object"}}\n'], ["properties"]),
+            (['{"type": "SCHEMA", "stream": "a", "schema": {"properties": []}}\n'], ["properties"]),
             (["\n", "[" * 10_000 + "\n"], ["line 2"]),
         ],
         ids=["text", "list", "no type", "no stream", "no schema", "scalar", "cut", "bare", "deep"],

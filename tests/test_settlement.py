@@ -109,9 +109,10 @@ class TestEnds:
 
     def test_invalid_fields_are_counted_beside_it(self) -> None:
         books = Books()
-        books.settlement.invalid(("email", "phone"))
-        books.settlement.invalid(("email",))
-        assert books.summary.invalid_fields == {"email": 2, "phone": 1}
+        for invalid, mended in ((("email", "phone"), ()), (("phone",), ("email",))):
+            books.settlement.note(User({"external_id": "1"}, invalid, mended))
+        assert books.summary.invalid_fields == {"email": 1, "phone": 2}
+        assert books.summary.mended_fields == {"email": 1}
 
     @given(
         st.lists(

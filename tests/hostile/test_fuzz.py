@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+import simplejson  # type: ignore[import-untyped]  # the SDK's own
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from singer_sdk.exceptions import ConfigValidationError
@@ -99,12 +100,10 @@ FEW = settings(
 )
 
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
 def as_json(value: Any) -> str:
-    """Return JSON that keeps every digit."""
-    return _encode(value).decode()
+    """Return JSON that keeps every digit, and what is none of it as taps print it."""
+    text: str = simplejson.dumps(value, use_decimal=True, allow_nan=True)
+    return text
 
 
 def check(played: Played, messages: list[dict[str, Any]], **config: Any) -> None:
@@ -181,3 +180,130 @@ def test_streams_settings_of_any_shape(
 ) -> None:
     with suppress(SettingsError, ConfigValidationError):
         check(played, messages, streams=entries)
+
+
+odd_values = st.recursive(
+    strategies.json_values | st.sampled_from([float("nan"), float("inf"), -float("inf"), "\ud800"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(columns, inner, max_size=2),
+    max_leaves=4,
+)
+odd_columns = st.sampled_from(
+    [
+        {"type": "string"},
+        {"type": ["null", "object"], "properties": {"x": {"type": "string"}}},
+        {"type": ["null", "object"], "properties": {"x": True}},
+        {"type": "object", "properties": ["x"]},
+        {"type": "array"},
+        {"anyOf": [{"type": "object"}, {}]},
+        {"$ref": "#/nowhere"},
+        {"exclusiveMaximum": True, "maximum": 5},
+        True,
+        False,
+        None,
+    ]
+)
+odd_schemas = st.builds(
+    lambda stream, schema, keys: {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": schema,
+        "key_properties": keys,
+    },
+    streams,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(columns, odd_columns | odd_values, max_size=4)
+            | odd_values,
+            "additionalProperties": st.booleans() | odd_values,
+            "patternProperties": st.just({"^x": {}}) | odd_values,
+            "required": st.lists(names, max_size=2) | odd_values,
+            "type": st.just("object") | odd_values,
+        },
+    )
+    | odd_values,
+    st.lists(names, max_size=2) | odd_values,
+)
+odd_records = st.builds(
+    lambda s, r: {"type": "RECORD", "stream": s, "record": r},
+    streams,
+    st.dictionaries(columns, odd_values, max_size=5),
+)
+
+
+@FEW
+@given(
+    messages=st.lists(odd_schemas | odd_records, max_size=10),
+    flattening_enabled=st.booleans(),
+    validate_records=st.booleans(),
+    invalid_fields=st.sampled_from(["drop", "null", "reject"]),
+    streams=st.sampled_from(
+        [{}, {"*": {"mapping": {"external_id": "id", "email": "data.x", "data": {"y": "x.x"}}}}]
+    ),
+    stream_maps=st.sampled_from(
+        [
+            {},
+            {"*": {"made": "x", "other": "float('nan')"}},
+            {"*": {"__filter__": "id", "x": None}},
+            {"*": {"made": "record"}},
+        ]
+    ),
+)
+def test_schemas_and_values_of_any_shape(
+    played: Played, messages: list[dict[str, Any]], **config: Any
+) -> None:
+    first = {
+        "type": "SCHEMA",
+        "stream": "customers",
+        "schema": {"properties": {"id": {}}, "additionalProperties": True},
+        "key_properties": ["id"],
+    }
+    check(played, [first, *messages], flattening_max_depth=2, **config)
+
+
+ROWS = b'{"id": 1, "x": NaN}\n{"id": 2}\n\n{"id": {"deep": [1]}, "x": 5}\n'
+contents = st.sampled_from(
+    [ROWS, gzip.compress(ROWS), gzip.compress(ROWS)[:-9], ROWS[:-9], b"", b"\xff\n", b"[1]\n"]
+) | st.binary(max_size=40)
+
+
+@FEW
+@given(
+    content=contents,
+    encoding=st.fixed_dictionaries(
+        {},
+        optional={
+            "format": st.sampled_from(["jsonl", "parquet", "csv"]) | odd_values,
+            "compression": st.sampled_from(["gzip", "none", "zip"]) | odd_values,
+        },
+    )
+    | odd_values,
+    manifest=st.lists(
+        st.sampled_from(["FILE", "file://FILE", "/nowhere/x", "s3://a/b", "x://", ""]) | odd_values,
+        max_size=2,
+    )
+    | odd_values,
+    more=st.dictionaries(st.just("batch_size"), odd_values | st.integers(-1, 3)),
+    unlisted=st.booleans(),
+)
+def test_batches_of_any_shape(
+    played: Played,
+    tmp_path: Path,
+    content: bytes,
+    encoding: Any,
+    manifest: Any,
+    more: dict[str, Any],
+    unlisted: bool,
+) -> None:
+    path = tmp_path / "rows"
+    path.write_bytes(content)
+    if isinstance(manifest, list):
+        manifest = [
+            url.replace("FILE", str(path)) if isinstance(url, str) else url for url in manifest
+        ]
+    schema = {"type": "SCHEMA", "stream": "customers", "schema": {"properties": {"id": {}}}}
+    batch = {"type": "BATCH", "stream": "customers", "encoding": encoding, "manifest": manifest}
+    config: dict[str, Any] = {"streams": {"customers": {"mapping": {"external_id": "id"}}}}
+    if unlisted:
+        config = {"streams": {"x": {}}, "unlisted_streams": "ignore"}
+    check(played, [schema, {**batch, **more}], **config)
