@@ -76,7 +76,8 @@ def is_multiple(number: Number, step: Number) -> bool:
         return digits * power % step_digits == 0
     if digits.bit_length() <= 3 * zeros:  # below 8 ** zeros, so below 10 ** zeros
         return digits == 0
-    return digits % (step_digits * 10**zeros) == 0
+    scale: int = 10**zeros
+    return digits % (step_digits * scale) == 0
 
 
 def _parts(number: Number) -> tuple[int, int]:
