@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol, cast
 
-from jsonschema import ValidationError
 from singer_sdk import Target
-from singer_sdk.exceptions import InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError
+from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
-from singer_sdk.sinks.core import BaseJSONSchemaValidator, JSONSchemaValidator
 
-from target_spotzee.exceptions import MappingError, RecordError, RunError
+from target_spotzee.exceptions import MappingError, RecordError
 from target_spotzee.ledger import Ticket
 from target_spotzee.loader import Loader
 from target_spotzee.mapping import Mapping
@@ -19,6 +17,7 @@ from target_spotzee.rejects import Reason
 from target_spotzee.samples import NumericStrings
 from target_spotzee.schemas import is_open
 from target_spotzee.settings import Settings
+from target_spotzee.validation import RecordCheck
 
 _RECORDS_PER_METRIC = 100
 """Each call reads the clock."""
@@ -78,27 +77,18 @@ class SpotzeeSink(BatchSink):
         self._uncounted = 0
         self._sample: NumericStrings | None = NumericStrings()
         self._warn(self.mapping.warnings(host.tap_columns))
+        self._check: RecordCheck | None = None
+        if self.config.get("validate_records", False):
+            self._check = RecordCheck(self.schema)
+            self._warn(self._check.warnings(stream_name))
 
     @property
     def max_size(self) -> int:
         """Users a request; the SDK's attribute of this name would hide the setting."""
         return self.batch_size_rows or 100
 
-    def get_validator(self) -> BaseJSONSchemaValidator | None:
-        """Return the SDK's validator if ``validate_records`` is on; here it is off by default.
-
-        Raises:
-            RunError: The stream's schema is none to validate by.
-        """
-        if not self.config.get("validate_records", False):
-            return None
-        try:
-            return JSONSchemaValidator(self.schema)
-        except InvalidJSONSchema:
-            raise RunError(
-                f"the SCHEMA of stream {self.stream_name!r} is not valid JSON Schema; mend the tap"
-                " or set validate_records to false",
-            ) from None
+    def get_validator(self) -> None:
+        """Return none: `RecordCheck` judges, and only if ``validate_records`` is on."""
 
     def load(self, record: dict[str, Any], ticket: Ticket, *, is_sound: bool) -> None:
         """Map one record and send it on its way, or reject it.
@@ -115,9 +105,11 @@ class SpotzeeSink(BatchSink):
         self._uncounted += 1
         if self._uncounted >= _RECORDS_PER_METRIC:
             self._count()
+        if self._check is not None and (violation := self._check.violation(record)):
+            reason = Reason("schema_violated", violation)
+            self._loader.reject(ticket, reason, self.mapping.ids(record))
+            return
         try:
-            if self._validator is not None:
-                self._validator.validate(record)
             for key in self._keys:
                 if key not in record:
                     self._singer_validate_message(record)
@@ -126,9 +118,6 @@ class SpotzeeSink(BatchSink):
                 user = self.mapping.sound(user)
         except RecordError as error:
             reason = Reason(error.code, str(error), error.field)
-            self._loader.reject(ticket, reason, self.mapping.ids(record))
-        except InvalidRecord as error:
-            reason = Reason("schema_violated", _violation(error))
             self._loader.reject(ticket, reason, self.mapping.ids(record))
         except MissingKeyPropertiesError as error:
             self._reject_keyless(record, ticket, error)
@@ -202,11 +191,3 @@ class IgnoringSink(BatchSink):
 
     def process_batch(self, _context: dict[str, Any]) -> None:
         """Let a BATCH message go."""
-
-
-def _violation(error: InvalidRecord) -> str:
-    """Say which rule a record breaks where, without its values."""
-    cause = error.__cause__
-    if isinstance(cause, ValidationError):
-        return f"{cause.json_path} breaks the rule {cause.validator!r} of the stream's schema"
-    return "breaks the stream's schema"
