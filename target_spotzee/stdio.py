@@ -1,0 +1,83 @@
+"""Standard input, output and error: a shell can close them, and a disk can be full."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from target_spotzee.exceptions import RunError
+
+CLOSED = "standard output is closed; send it to a file or a pipe"
+
+
+def keep_places() -> None:
+    """Open nothing in place of what the shell closed, lest a file of ours takes its number."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:  # noqa: PERF203 - three times
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+
+
+def say(text: str) -> None:
+    """Print to a person, at once, and whatever the terminal can't show in another form.
+
+    Raises:
+        RunError: There is nowhere to print to.
+    """
+    if sys.stdout is None:
+        raise RunError(CLOSED)
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        _flushed(sys.stdout)
+        raise RunError(f"standard output can't be written ({error.strerror})") from None
+
+
+def complain(text: str) -> None:
+    """Say what is wrong where there is no log, if there is anywhere to say it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def told_to_the_end() -> Iterator[None]:
+    """Run a command; what of its output is lost is one line and exit code 1.
+
+    Otherwise the interpreter complains while it ends, with a traceback and a code of its own.
+
+    Raises:
+        SystemExit: With the command's code, or 1.
+    """
+    code: int | str | None = 0
+    lost: OSError | None = None
+    try:
+        yield
+    except SystemExit as ended:
+        code = ended.code
+    except OSError as error:  # of a printing library's
+        lost = error
+    lost = _flushed(sys.stdout) or lost
+    if lost is not None:
+        code = code or 1
+        complain(f"standard output can't be written ({lost.strerror})")
+    _flushed(sys.stderr)
+    sys.exit(code)
+
+
+def _flushed(stream: TextIO | None) -> OSError | None:
+    """Write what a stream still holds; if that fails, send it nowhere and return why."""
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
+        return error
+    return None
