@@ -28,7 +28,7 @@ from target_spotzee.mapping import Mapping
 from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.run import Run
 from target_spotzee.settings import read_settings
-from target_spotzee.stdio import CLOSED, complain, say
+from target_spotzee.stdio import check_input, check_output, complain, say
 
 logger = logging.getLogger("target-spotzee")
 
@@ -156,9 +156,10 @@ class CommandTarget(Target):
             target = cls._wired(given, rehearsal, limit)
             if check:
                 sys.exit(target.run.check())
-            if sys.stdout is None and (dry_run or limit is None):
-                raise RunError(CLOSED)  # before anything is sent
-            file = _open_input(file_input)
+            if dry_run or limit is None:
+                check_output()
+            file = file_input or sys.stdin
+            check_input(file)
             target.refuse_own_rejects(file)
         except SpotzeeError as error:
             sys.exit(_refuse(cls._summary_settings(given), error, keep=not (check or dry_run)))
@@ -188,7 +189,8 @@ class CommandTarget(Target):
             return cls(
                 rehearsal=rehearsal,
                 limit=limit,
-                config=given.config,
+                # A null is as good as not set; the SDK fails on some.
+                config={n: value for n, value in given.config.items() if value is not None},
                 parse_env_config=given.parse_env,
             )
         except SpotzeeError:
@@ -275,13 +277,6 @@ def _misuse(*, check: bool, dry_run: bool, show_values: bool, limit: int | None)
     if show_values and not dry_run:
         return "--show-values: goes with --dry-run only"
     return None
-
-
-def _open_input(file: IO[str] | None) -> IO[str]:
-    """Return the file to read, by default standard input, which a shell can close."""
-    if file is None and sys.stdin is None:
-        raise SettingsError("standard input is closed; pipe a tap into this target")
-    return file or sys.stdin
 
 
 def _refuse(config: dict[str, Any], error: SpotzeeError, *, keep: bool) -> int:

@@ -68,10 +68,13 @@ def read_environment(
         if not text.strip():
             continue
         try:
-            config[name] = text if kind == "string" else _value(kind, text.strip())
+            value = text if kind == "string" else _value(kind, text.strip())
         except ValueError as error:
-            takes = f"{_TAKES[kind]}{error}"
-            wrong.append(f"{variable}: is not of its setting's type; it takes {takes}")
+            takes = _TAKES[kind] + (str(error) if kind == "object" else "")
+            wrong.append(f"{variable}: is not of its setting's type: must be {takes}")
+        else:
+            if value is not None:
+                config[name] = value
     for variable, name in _unknown(properties, prefix, environ):
         meant = nearest_setting(name, properties)
         if meant is not None:
@@ -137,12 +140,15 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - JSON has many types
         ValueError: It is none; its text says where, or is empty.
     """
     try:
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_object,
             parse_constant=_constant,
             parse_float=_number,
         )
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError(" (it holds half of a surrogate pair)") from None
     except json.JSONDecodeError as error:
         raise ValueError(f" (line {error.lineno}, column {error.colno})") from None
     except _StrictError as error:
@@ -151,6 +157,7 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - JSON has many types
         raise ValueError(" (it is nested too deep)") from None
     except ValueError:  # an integer of thousands of digits
         raise ValueError(" (it holds a number out of bounds)") from None
+    return value
 
 
 class _StrictError(ValueError):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import IO
 
-from target_spotzee.exceptions import RunError
-
-CLOSED = "standard output is closed; send it to a file or a pipe"
+from target_spotzee.exceptions import RunError, SettingsError
 
 
 def keep_places() -> None:
@@ -22,14 +20,51 @@ def keep_places() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
 
 
+def check_input(file: IO[str] | None) -> None:
+    """Find out whether a file, or standard input, can be read, without reading.
+
+    Raises:
+        SettingsError: It can't.
+    """
+    if file is None:
+        raise SettingsError("standard input is closed; pipe a tap into this target")
+    reason = _problem(file, lambda fd: os.read(fd, 0))
+    if reason is not None:
+        raise SettingsError(f"the input can't be read ({reason}); pipe a tap into this target")
+
+
+def check_output() -> None:
+    """Find out whether standard output can be written, without writing; a full disk hides.
+
+    Raises:
+        RunError: It can't.
+    """
+    if sys.stdout is None:
+        raise RunError("standard output is closed; send it to a file or a pipe")
+    reason = _problem(sys.stdout, lambda fd: os.write(fd, b""))
+    if reason is not None:
+        raise RunError(f"standard output can't be written ({reason}); send it elsewhere")
+
+
+def _problem(file: IO[str], use: Callable[[int], object]) -> str | None:
+    try:
+        fd = file.fileno()
+    except OSError:  # it lives in memory
+        return None
+    try:
+        use(fd)
+    except OSError as error:
+        return error.strerror
+    return None
+
+
 def say(text: str) -> None:
     """Print to a person, at once, and whatever the terminal can't show in another form.
 
     Raises:
         RunError: There is nowhere to print to.
     """
-    if sys.stdout is None:
-        raise RunError(CLOSED)
+    check_output()
     encoding = sys.stdout.encoding or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -70,7 +105,7 @@ def told_to_the_end() -> Iterator[None]:
     sys.exit(code)
 
 
-def _flushed(stream: TextIO | None) -> OSError | None:
+def _flushed(stream: IO[str] | None) -> OSError | None:
     """Write what a stream still holds; if that fails, send it nowhere and return why."""
     if stream is None:
         return None

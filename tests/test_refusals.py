@@ -129,9 +129,9 @@ class TestSettings:
         assert target.rejects_path.read_text() == kept
 
     def test_an_unknown_setting_is_told_but_no_reason_to_stop(self, target: Target) -> None:
-        result = target.run(stream(), rejectspath="x")
+        result = target.run(stream(), colour="x")
         assert result.exit_code == 0
-        assert "rejectspath" in result.stderr
+        assert "colour" in result.stderr
 
 
 class TestStreams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import logging
 import stat
 from dataclasses import asdict
@@ -237,6 +238,11 @@ class TestKeeping:
         assert problem_with(path) is None
         assert problem_with(link) is None  # a link is replaced, not followed
         assert problem_with(tmp_path) == "Is a directory"
+        assert problem_with(tmp_path / ("x" * 5000)) == "File name too long"
+        device = "it is a device or a pipe, which the file would replace"
+        stdout = tmp_path / "stdout"
+        stdout.symlink_to(os.devnull)
+        assert (problem_with(Path(os.devnull)), problem_with(stdout)) == (device, device)
         assert problem_with(tmp_path / "nowhere" / "s.json") == "No such file or directory"
         assert problem_with(path / "s.json") == "Not a directory"
         assert path.read_text() == "old"
