@@ -39,6 +39,7 @@ class TestFiles:
             (b'{"a": 1e400}', "it is not a JSON object (it holds a number out of bounds)"),
             (b'{"a": ' + b"9" * 5000 + b"}", "it is not a JSON object (it holds a number out of"),
             (b"[" * 100_000, "it is not a JSON object (it is nested too deep)"),
+            (b'{"a": "\\ud800"}', "it is not a JSON object (it holds half of a surrogate pair)"),
             (b'{"run_id": "\xff"}', "it is not UTF-8"),
             ('{"run_id": "é"}'.encode("utf-16"), "it is not UTF-8"),
         ],
@@ -124,6 +125,9 @@ class TestVariables:
     def test_objects(self) -> None:
         assert read(STREAMS=' {"a": {"mapping": {}}} ') == {"streams": {"a": {"mapping": {}}}}
 
+    def test_a_null_sets_nothing(self) -> None:
+        assert read(STREAM_MAPS="null") == {}
+
     def test_strings_are_taken_to_the_letter(self) -> None:
         assert read(REJECTS_PATH=" a b ", RUN_ID="1") == {"rejects_path": " a b ", "run_id": "1"}
 
@@ -134,7 +138,7 @@ class TestVariables:
 
     def test_all_that_are_wrong_are_told_at_once(self) -> None:
         message = refusal(VALIDATE_RECORDS="x", MAX_REJECTS="x", STREAM="{}")
-        assert message.count("; ") == 2
+        assert message.count("; ") == 3
         for name in ("VALIDATE_RECORDS", "MAX_REJECTS", "STREAM: is no setting"):
             assert f"TARGET_SPOTZEE_{name}" in message
 

@@ -135,7 +135,7 @@ class TestRead:
         assert settings(environ, run_id=setting).run_id == run_id
 
     def test_a_run_id_of_meltano_s_is_text_too(self) -> None:
-        with pytest.raises(SettingsError, match="^MELTANO_RUN_ID: must be text in one line$"):
+        with pytest.raises(SettingsError, match=r"^MELTANO_RUN_ID: must be text in one line$"):
             settings({"MELTANO_RUN_ID": "\udcff"})
 
     def test_no_reject_at_all_can_be_the_limit(self) -> None:
