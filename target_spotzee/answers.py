@@ -156,7 +156,7 @@ class Answer:
         return self.headers.get("Idempotent-Replayed", "").lower() == "true"
 
 
-class Origin(Enum):
+class Sender(Enum):
     """Who gave an answer."""
 
     API = auto()
@@ -217,7 +217,7 @@ def read(answer: Answer, items: int, *, synchronous: bool, now: datetime) -> Mea
     raise RunError(f"{_advice(answer)} ({_label(status, code)})", answer.request_id)
 
 
-def origin(answer: Answer) -> Origin:
+def sender(answer: Answer) -> Sender:
     """Say whether an answer is the API's own or a firewall's, a proxy's, another server's.
 
     The API marks a refusal by its body and every answer by its request id. In JSON without its
@@ -226,10 +226,10 @@ def origin(answer: Answer) -> Origin:
     body = read_object(answer)
     signed = (answer.request_id or "").startswith("req_")
     if body is None:
-        return Origin.UNSURE if signed else Origin.ELSEWHERE
+        return Sender.UNSURE if signed else Sender.ELSEWHERE
     if signed or body.get("status") == "error" or str(body.get("code")) in _CODES:
-        return Origin.API
-    return Origin.UNSURE if "code" in body or answer.taken else Origin.ELSEWHERE
+        return Sender.API
+    return Sender.UNSURE if "code" in body or answer.taken else Sender.ELSEWHERE
 
 
 def read_object(answer: Answer) -> dict[str, Any] | None:
@@ -253,10 +253,10 @@ def _advice(answer: Answer) -> str:
         return "the proxy asks for credentials; check HTTPS_PROXY"
     if status in (404, 405):
         nothing = "there is no Spotzee API at this address"
-        if origin(answer) is Origin.API:
+        if sender(answer) is Sender.API:
             return f"{nothing}; check api_url"
         return f"{nothing}, or a firewall or proxy in between answers for it; check api_url"
-    if origin(answer) is Origin.ELSEWHERE:
+    if sender(answer) is Sender.ELSEWHERE:
         return ELSEWHERE
     advice = {
         400: "Spotzee refuses the client itself; check api_version",
@@ -264,7 +264,7 @@ def _advice(answer: Answer) -> str:
         402: "the Spotzee account's quota is exceeded; raise it, then start again",
         403: "the key's role may not write users; give it the role editor or higher",
     }.get(status, "Spotzee refuses the request; check api_url and proxies in between")
-    if origin(answer) is Origin.UNSURE:
+    if sender(answer) is Sender.UNSURE:
         advice += "; or a firewall or proxy in between refuses: the answer is not quite Spotzee's"
     return advice
 

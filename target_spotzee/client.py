@@ -148,7 +148,7 @@ class Client:
         answer = self._ask(self._method, self._path, b"[]")
         said_nothing = answer.taken and not answer.body
         self._refuses(answer)
-        if not said_nothing and answers.origin(answer) is answers.Origin.ELSEWHERE:
+        if not said_nothing and answers.sender(answer) is answers.Sender.ELSEWHERE:
             raise _not_spotzee(answer)
         yield "its role may write users"
 

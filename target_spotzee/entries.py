@@ -114,6 +114,11 @@ def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the streams below a node; keys that no entry has are the rest of a dotted name."""
     if node is None:
         node = {}
+    stream, _, last = name.rpartition(".")
+    if stream and last in KEYS and not _holds_entry(node):
+        raise SettingsError(
+            f'streams.{name}: is no stream; write {{"{stream}": {{"{last}": …}}}}',
+        )
     if not isinstance(node, dict):
         raise SettingsError(f"streams.{name}: must be an object with {', '.join(sorted(KEYS))}")
     entry = {key: value for key, value in node.items() if key in KEYS}
