@@ -141,7 +141,12 @@ class Client:
         answer = self._ask("GET", "/me")
         if answer.status in (404, 405):
             answer = self._ask("GET", "/users?limit=1")
-        if self._refuses(answer) or answers.read_object(answer) is None:
+        if self._refuses(answer) and answers.sender(answer) is answers.Sender.API:
+            raise RunError(
+                f"Spotzee refuses a check (HTTP {answer.status}); check api_url and api_version",
+                answer.request_id,
+            )
+        if not answer.taken or answers.read_object(answer) is None:
             raise _not_spotzee(answer)
         yield "api_url answers"
         yield "api_key is accepted"

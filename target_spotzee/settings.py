@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -342,7 +343,7 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
     values["entries"] = read_entries(values.pop("streams"), default)
     values["api_key"] = _secret_key(values["api_key"])
     values["api_url"] = _address(values["api_url"])
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", values["api_version"]):
+    if not _is_date(values["api_version"]):
         raise SettingsError("api_version: must be a date such as 2026-04-28")
     for name in ("rejects_path", "summary_path"):
         values[name] = _path(name, values[name])
@@ -357,6 +358,14 @@ def _value(config: Mapping[str, Any], name: str, schema: Mapping[str, Any]) -> A
     if value is None:
         return schema.get("default")
     return int(value) if "integer" in schema["type"] else value  # JSON Schema takes 20.0 for one
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text))
 
 
 def _path(name: str, value: str | None) -> Path | None:
@@ -390,7 +399,7 @@ def _secret_key(key: str) -> str:
             "api_key: is an organisation key (ok_), which works on the admin API only; use a"
             " secret key (sk_) of the project",
         )
-    if not re.fullmatch(r"sk_[!-~]+", key):
+    if not re.fullmatch(r"sk_[!-~]{1,1000}", key):  # servers refuse headers of many kilobytes
         raise SettingsError("api_key: must be a secret key: sk_ and then no spaces or line breaks")
     return key
 
@@ -404,11 +413,18 @@ def _address(address: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError("api_url: is not an address") from None
-    if not host or parts.username is not None:
+    if parts.username is not None or not _is_host(host):
         raise SettingsError("api_url: must be a plain address, https://host/path")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise SettingsError("api_url: must be https (http only on this machine: 127.0.0.1)")
     return address.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    """Say whether a host could be one: DNS knows labels of 1 to 63 characters."""
+    labels = host.removesuffix(".").split(".")
+    known = re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+(%[a-z0-9]+)?", host)
+    return bool(known) and all(0 < len(label) < 64 for label in labels)
 
 
 def _is_loopback(host: str) -> bool:

@@ -164,6 +164,7 @@ def test_an_empty_batch_may_be_refused_or_taken(
         ({"GET /me": (401, PAGE)}, 0, NOT_SPOTZEE),
         ({"GET /me": (403, PAGE)}, 0, NOT_SPOTZEE),
         ({"GET /me": (400, PAGE)}, 0, NOT_SPOTZEE),
+        ({"GET /me": EMPTY}, 0, "Spotzee refuses a check (HTTP 422); check api_url and api_ver"),
         ({"GET /me": (200, PAGE)}, 0, NOT_SPOTZEE),
         ({"GET /me": (200, b"")}, 0, NOT_SPOTZEE),
         ({"GET /me": (200, [])}, 0, NOT_SPOTZEE),

@@ -182,6 +182,9 @@ class TestBounds:
             ("rejects_path", "a\ud800", "is not a path"),
             ("summary_path", "a\ud800", "is not a path"),
             ("api_version", "latest", "must be a date such as 2026-04-28"),
+            ("api_version", "2026-02-30", "must be a date such as 2026-04-28"),
+            ("api_version", "0000-00-00", "must be a date such as 2026-04-28"),
+            ("api_version", "20260428", "must be a date such as 2026-04-28"),
             ("api_version", "2026-04-28\n", "must be a date such as 2026-04-28"),
             ("api_version", "\uff12\uff10\uff12\uff16-04-28", "must be a date such as 2026-04-28"),
             ("rejects_path", "a\0b", "is not a path"),
@@ -296,6 +299,7 @@ class TestKeys:
             ("sk_QXZJ\n", "must be a secret key"),
             ("sk_a\r\nX-Evil: QXZJ", "must be a secret key"),
             ("sk_QXZJé", "must be a secret key"),
+            ("sk_" + "QXZJ" * 1000, "must be a secret key"),
         ],
     )
     def test_one_that_cannot_work_is_refused_with_why(self, key: str, why: str) -> None:
@@ -316,6 +320,7 @@ class TestAddresses:
             ("http://localhost:8080", "http://localhost:8080"),
             ("http://[::1]:8080/", "http://[::1]:8080"),
             ("http://127.9.9.9", "http://127.9.9.9"),
+            ("https://proxy_1.example./a", "https://proxy_1.example./a"),
         ],
     )
     def test_https_anywhere_and_http_on_this_machine(self, address: str, read: str) -> None:
@@ -353,6 +358,12 @@ class TestAddresses:
             "https://apix.spotzee.com/#",
             "https://apix.spotzee.com\\.example.com",
             "https://bücher.example",
+            "https://.spotzee.com",
+            "https://apix..spotzee.com",
+            "https://*.spotzee.com",
+            "https://a{b}.spotzee.com",
+            "https://a%b.spotzee.com",
+            "https://" + "a" * 64 + ".spotzee.com",
         ],
     )
     def test_anything_else_is_refused_without_being_told(self, address: str) -> None:
