@@ -207,9 +207,12 @@ class CommandTarget(Target):
     @classmethod
     def _summary_settings(cls, given: _ConfigInput) -> dict[str, Any]:
         """Return what a refusal's summary needs, however wrong the other settings are."""
-        names = ("summary_path", "rejects_path", "run_id")
-        environ = {name: os.environ.get(f"{cls._env_var_prefix}{name.upper()}") for name in names}
-        return {**given.config, **{n: v for n, v in environ.items() if v and given.parse_env}}
+        found = {**given.config}
+        for name in ("summary_path", "rejects_path", "run_id"):
+            value = os.environ.get(cls._env_var_prefix + name.upper())
+            if value and given.parse_env:
+                found[name] = value
+        return found
 
     @plugin_cli
     def cli(cls) -> click.Command:  # noqa: N805 - a class's, by the SDK's decorator

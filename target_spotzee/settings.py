@@ -421,10 +421,9 @@ def _address(address: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    """Say whether a host could be one: DNS knows labels of 1 to 63 characters."""
-    labels = host.removesuffix(".").split(".")
-    known = re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+(%[a-z0-9]+)?", host)
-    return bool(known) and all(0 < len(label) < 64 for label in labels)
+    """Say whether a host could be one; DNS knows labels of 1 to 63 characters."""
+    name, address = r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", r"[0-9a-f:.]+(%[a-z0-9]+)?"
+    return bool(re.fullmatch(f"{name}|{address}", host))
 
 
 def _is_loopback(host: str) -> bool:

@@ -59,7 +59,7 @@ def _problem(file: IO[str], use: Callable[[int], object]) -> str | None:
 
 
 def say(text: str) -> None:
-    """Print to a person, at once, and whatever the terminal can't show in another form.
+    """Print for a person, at once; letters that the encoding lacks are shown by their numbers.
 
     Raises:
         RunError: There is nowhere to print to.
