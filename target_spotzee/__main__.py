@@ -7,12 +7,16 @@ import gc
 
 def main() -> None:
     """Run the target and exit with its code."""
+    from target_spotzee import stdio
+
+    stdio.keep_places()
     # Nothing that is being imported is garbage; looking for some takes a seventh of the start.
     gc.disable()
     from target_spotzee.target import TargetSpotzee
 
     gc.enable()
-    TargetSpotzee.cli()
+    with stdio.told_to_the_end():
+        TargetSpotzee.cli()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
+from typing import Any
 
 import msgspec
 
@@ -18,9 +20,35 @@ from target_spotzee.pacing import retry_after_seconds
 
 _TRY_AGAIN_CODES = frozenset({"rate_limited", "service_unavailable", "internal_error"})
 _CLIENT_CODES = frozenset({"idempotency_key_invalid", "version_unsupported", "version_required"})
+_CODES = frozenset(
+    {
+        *_TRY_AGAIN_CODES,
+        *_CLIENT_CODES,
+        "authentication_required",
+        "idempotency_in_progress",
+        "idempotency_key_mismatch",
+        "parameter_invalid_empty",
+        "parameter_invalid_format",
+        "parameter_missing",
+        "parameter_unknown",
+        "permission_denied",
+        "quota_exceeded",
+        "resource_already_exists",
+        "resource_missing",
+        "state_conflict",
+        "validation_failed",
+    },
+)
 _CODE = re.compile(r"[a-z0-9_.-]{1,64}")
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}")
 _INDEX = re.compile(r"[\[/]?(\d{1,3})(?:[\]./]|$)")
+
+
+ELSEWHERE = (
+    "this is no answer of Spotzee's: a firewall or proxy in between, or another server at this"
+    " address; check api_url and what lies between"
+)
+"""What to make of an answer that is not the API's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +156,14 @@ class Answer:
         return self.headers.get("Idempotent-Replayed", "").lower() == "true"
 
 
+class Sender(Enum):
+    """Who gave an answer."""
+
+    API = auto()
+    ELSEWHERE = auto()
+    UNSURE = auto()
+
+
 class _Blame(msgspec.Struct):
     code: str | int | None = None
     message: str | None = None
@@ -178,25 +214,59 @@ def read(answer: Answer, items: int, *, synchronous: bool, now: datetime) -> Mea
     if status in (400, 409, 413, 422) and code not in _CLIENT_CODES:
         error = ItemError(code, problem.message or "", problem.param)
         return Refused(error, _guilty(problem, items, error))
-    raise RunError(f"{_advice(status)} ({_label(status, code)})", answer.request_id)
+    raise RunError(f"{_advice(answer)} ({_label(status, code)})", answer.request_id)
+
+
+def sender(answer: Answer) -> Sender:
+    """Say whether an answer is the API's own or a firewall's, a proxy's, another server's.
+
+    The API marks a refusal by its body and every answer by its request id. In JSON without its
+    marks, and in a page under its request id, somebody else may have spoken.
+    """
+    body = read_object(answer)
+    signed = (answer.request_id or "").startswith("req_")
+    if body is None:
+        return Sender.UNSURE if signed else Sender.ELSEWHERE
+    if signed or body.get("status") == "error" or str(body.get("code")) in _CODES:
+        return Sender.API
+    return Sender.UNSURE if "code" in body or answer.taken else Sender.ELSEWHERE
+
+
+def read_object(answer: Answer) -> dict[str, Any] | None:
+    """Return an answer's JSON object, if it holds one."""
+    try:
+        body = msgspec.json.decode(answer.body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def _label(status: int, code: str) -> str:
     return f"HTTP {status}" if code.startswith("http_") else f"HTTP {status} {code}"
 
 
-def _advice(status: int) -> str:
+def _advice(answer: Answer) -> str:
+    status = answer.status
     if 300 <= status < 400:
         return "Spotzee's address redirects elsewhere, which is refused; set api_url to the API"
-    return {
+    if status == 407:
+        return "the proxy asks for credentials; check HTTPS_PROXY"
+    if status in (404, 405):
+        nothing = "there is no Spotzee API at this address"
+        if sender(answer) is Sender.API:
+            return f"{nothing}; check api_url"
+        return f"{nothing}, or a firewall or proxy in between answers for it; check api_url"
+    if sender(answer) is Sender.ELSEWHERE:
+        return ELSEWHERE
+    advice = {
         400: "Spotzee refuses the client itself; check api_version",
         401: "Spotzee does not accept the key; set api_key to a current secret key (sk_…)",
         402: "the Spotzee account's quota is exceeded; raise it, then start again",
         403: "the key's role may not write users; give it the role editor or higher",
-        404: "there is no Spotzee API at this address; check api_url",
-        405: "there is no Spotzee API at this address; check api_url",
-        407: "the proxy asks for credentials; check HTTPS_PROXY",
     }.get(status, "Spotzee refuses the request; check api_url and proxies in between")
+    if sender(answer) is Sender.UNSURE:
+        advice += "; or a firewall or proxy in between refuses: the answer is not quite Spotzee's"
+    return advice
 
 
 def _read_acceptance(answer: Answer) -> Meaning:

@@ -7,7 +7,7 @@ calls them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -125,28 +125,57 @@ class Client:
                 key, fresh = self._new_key(), True
             self._wait(meaning, trace)
 
-    def probe(self) -> None:
+    def probe(self) -> Iterator[str]:
         """Prove that the key works and may write, by requests that change nothing.
 
-        ``GET /users?limit=1`` proves the key; an empty batch is refused for what it is, unless the
-        key's role is the greater fault.
+        ``GET /me`` proves the key, or, where that is not there, ``GET /users?limit=1``. An empty
+        batch to where batches go is refused for what it is, or taken for nothing, unless the key's
+        role is the greater fault.
+
+        Yields:
+            Each fact, once it is proved.
 
         Raises:
             RunError: Spotzee can't be reached, or refuses the key or its role.
         """
-        for method, path, body in (
-            ("GET", "/users?limit=1", None),
-            ("POST", "/users/batch", b"[]"),
-        ):
-            try:
-                answer = self._connection.exchange(method, path, body, {})
-            except NoAnswerError as error:
-                raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
-            if answer.status == 200:
-                continue
-            meaning = answers.read(answer, 0, synchronous=True, now=self._now())
-            if isinstance(meaning, Again):
-                raise RunError(f"Spotzee is not well: {meaning.reason}", answer.request_id)
+        answer = self._ask("GET", "/me")
+        if answer.status in (404, 405):
+            answer = self._ask("GET", "/users?limit=1")
+        if self._refuses(answer) and answers.sender(answer) is answers.Sender.API:
+            raise RunError(
+                f"Spotzee refuses a check (HTTP {answer.status}); check api_url and api_version",
+                answer.request_id,
+            )
+        if not answer.taken or answers.read_object(answer) is None:
+            raise _not_spotzee(answer)
+        yield "api_url answers"
+        yield "api_key is accepted"
+        answer = self._ask(self._method, self._path, b"[]")
+        said_nothing = answer.taken and not answer.body
+        self._refuses(answer)
+        if not said_nothing and answers.sender(answer) is answers.Sender.ELSEWHERE:
+            raise _not_spotzee(answer)
+        yield "its role may write users"
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        """Make a request of a probe; such a one is not tried again."""
+        try:
+            return self._connection.exchange(method, path, body, {})
+        except NoAnswerError as error:
+            raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
+
+    def _refuses(self, answer: Answer) -> bool:
+        """Say whether an answer refuses a request for what it holds.
+
+        Raises:
+            RunError: It refuses more than that, or the moment is not right.
+        """
+        if answer.taken:
+            return False
+        meaning = answers.read(answer, 0, synchronous=True, now=self._now())
+        if isinstance(meaning, Again):
+            raise RunError(f"Spotzee is not well: {meaning.reason}", answer.request_id)
+        return True
 
     def close(self) -> None:
         """Close the connection."""
@@ -248,6 +277,10 @@ class Client:
     def _rest(self, seconds: float, trace: Trace) -> None:
         trace.spent_seconds += seconds
         self._gate.rest(seconds)
+
+
+def _not_spotzee(answer: Answer) -> RunError:
+    return RunError(f"{answers.ELSEWHERE} (HTTP {answer.status})", answer.request_id)
 
 
 def _id(trace: Trace) -> str:

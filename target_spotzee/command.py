@@ -19,14 +19,16 @@ from singer_sdk.exceptions import (
     MapExpressionError,
     StreamMapConfigError,
 )
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import _ConfigInput
 
-from target_spotzee import summary
-from target_spotzee.exceptions import SettingsError, SpotzeeError, unexpected
+from target_spotzee import configuration, summary
+from target_spotzee.exceptions import RunError, SettingsError, SpotzeeError, unexpected
 from target_spotzee.mapping import Mapping
 from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.run import Run
 from target_spotzee.settings import read_settings
+from target_spotzee.stdio import check_input, check_output, complain, say
 
 logger = logging.getLogger("target-spotzee")
 
@@ -75,24 +77,44 @@ class CommandTarget(Target):
     def cb_config(
         cls,
         ctx: click.Context,
-        param: click.Option,
+        param: click.Option,  # noqa: ARG003 - the SDK's signature
         value: tuple[str, ...],
     ) -> _ConfigInput:
         """Read configuration files; one that can't be read ends with exit code 2."""
+        given = _ConfigInput(parse_env="ENV" in value)
         for path in value:
-            try:
-                read = super().cb_config(ctx, param, (path,))
-                if read.config.get("api_key") and Path(path).stat().st_mode & 0o044:
-                    logger.warning("--config: %s holds the key and can be read by others", path)
-            except OSError as error:
-                problem = error.strerror or "no such file"
-            except (ValueError, TypeError):
-                problem = "it is not a JSON object"
-            else:
+            if path == "ENV":
                 continue
-            cls.logger.error("--config: %s can't be read: %s", path, problem)
-            ctx.exit(2)
-        return super().cb_config(ctx, param, value)
+            try:
+                read = configuration.read_file(path)
+            except SettingsError as error:
+                cls.logger.error("--config: %s can't be read: %s", path, error)  # noqa: TRY400
+                ctx.exit(2)
+            if read.get("api_key") and _others_can_read(path):
+                logger.warning("--config: %s holds the key and can be read by others", path)
+            given.config |= read
+        return given
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class's, by the SDK's decorator
+        """Read the environment; the SDK's own reading takes what is no boolean for false.
+
+        Raises:
+            SettingsError: A variable is wrong.
+        """
+        schema, prefix = cls.config_jsonschema, cls._env_var_prefix
+        cls.append_builtin_config(schema)
+        try:
+            parse_environment_config({}, prefix)  # for what it does first: read a .env file
+        except (OSError, ValueError):
+            raise SettingsError(".env: can't be read") from None
+        wrong = _wrong_log_level(prefix)  # it may be in that file
+        if wrong:
+            raise SettingsError(wrong)
+        config = configuration.read_environment(schema["properties"], prefix, os.environ)
+        for name in configuration.ignored_variables(schema["properties"], prefix, os.environ):
+            cls.logger.warning("%s: is no setting of this target and is ignored", name)
+        return config
 
     @classmethod
     def invoke(  # type: ignore[override]  # as the SDK's own does
@@ -126,8 +148,6 @@ class CommandTarget(Target):
         if misuse:
             cls.logger.error("%s", misuse)
             sys.exit(2)
-        # It says of every variable that it was read.
-        logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)
         given = config or _ConfigInput()
         rehearsal = Rehearsal(show_values=show_values) if dry_run else None
         if dry_run and not given.config.get("api_key"):
@@ -136,15 +156,21 @@ class CommandTarget(Target):
             target = cls._wired(given, rehearsal, limit)
             if check:
                 sys.exit(target.run.check())
-            file = _open_input(file_input)
+            if dry_run or limit is None:
+                check_output()
+            file = file_input or sys.stdin
+            check_input(file)
             target.refuse_own_rejects(file)
         except SpotzeeError as error:
-            sys.exit(_refuse(given.config, error, keep=not (check or dry_run)))
+            sys.exit(_refuse(cls._summary_settings(given), error, keep=not (check or dry_run)))
         code = target.run.follow(lambda: target.listen(target.input_of(file)))
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # the code has been decided
         if rehearsal is not None:
-            print(rehearsal.report(target.mappings()))
+            try:
+                say(rehearsal.report(target.mappings()))
+            except RunError as error:
+                sys.exit(_refuse({}, error, keep=False))
         sys.exit(code)
 
     @classmethod
@@ -163,7 +189,8 @@ class CommandTarget(Target):
             return cls(
                 rehearsal=rehearsal,
                 limit=limit,
-                config=given.config,
+                # A null is as good as not set; the SDK fails on some.
+                config={n: value for n, value in given.config.items() if value is not None},
                 parse_env_config=given.parse_env,
             )
         except SpotzeeError:
@@ -172,22 +199,20 @@ class CommandTarget(Target):
             raise SettingsError("; ".join(error.errors)) from None
         except (StreamMapConfigError, MapExpressionError) as error:
             raise SettingsError(f"stream_maps: {error}") from None
-        except ValueError as error:
-            wrong = cls._wrong_variable()
-            raise (SettingsError(wrong) if wrong else unexpected(error)) from None
+        except RecursionError:
+            raise SettingsError("the settings are nested too deep") from None
         except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
             raise unexpected(error) from None
 
     @classmethod
-    def _wrong_variable(cls) -> str | None:
-        """Say which environment variable is the one that the SDK could not read."""
-        prefix = cls._env_var_prefix
-        for name, schema in cls.config_jsonschema["properties"].items():
-            try:
-                parse_environment_config({"properties": {name: schema}}, prefix)
-            except ValueError:  # noqa: PERF203 - it ends the run
-                return f"{prefix}{name.upper()}: is not of its setting's type"
-        return _wrong_log_level(prefix)  # a .env file may have set it since the start
+    def _summary_settings(cls, given: _ConfigInput) -> dict[str, Any]:
+        """Return what a refusal's summary needs, however wrong the other settings are."""
+        found = {**given.config}
+        for name in ("summary_path", "rejects_path", "run_id"):
+            value = os.environ.get(cls._env_var_prefix + name.upper())
+            if value and given.parse_env:
+                found[name] = value
+        return found
 
     @plugin_cli
     def cli(cls) -> click.Command:  # noqa: N805 - a class's, by the SDK's decorator
@@ -196,7 +221,11 @@ class CommandTarget(Target):
         if wrong:
             cls.logger.error("%s", wrong)
             sys.exit(2)
-        return super().cli
+        try:
+            return super().cli
+        except Exception:  # noqa: BLE001 - the SDK sets up logging by a file of the user's
+            complain("SINGER_SDK_LOG_CONFIG: can't be used")
+            sys.exit(2)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -227,6 +256,13 @@ class CommandTarget(Target):
         return command
 
 
+def _others_can_read(path: str) -> bool:
+    try:
+        return bool(Path(path).stat().st_mode & 0o044)
+    except OSError:  # a pipe that is gone
+        return False
+
+
 def _wrong_log_level(prefix: str) -> str | None:
     """Say what is wrong with the log level, which the SDK takes from the environment as it is."""
     for name in (f"{prefix}LOGLEVEL", "LOGLEVEL"):
@@ -244,13 +280,6 @@ def _misuse(*, check: bool, dry_run: bool, show_values: bool, limit: int | None)
     if show_values and not dry_run:
         return "--show-values: goes with --dry-run only"
     return None
-
-
-def _open_input(file: IO[str] | None) -> IO[str]:
-    """Return the file to read, by default standard input, which a shell can close."""
-    if file is None and sys.stdin is None:
-        raise SettingsError("standard input is closed; pipe a tap into this target")
-    return file or sys.stdin
 
 
 def _refuse(config: dict[str, Any], error: SpotzeeError, *, keep: bool) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 
 from target_spotzee import fields
 from target_spotzee.exceptions import SettingsError
+from target_spotzee.nearness import nearest
 
 NULL_VALUES = ("send", "omit")
 INVALID_FIELDS = ("drop", "null", "reject")
@@ -26,7 +27,8 @@ _CHOICES = {
     "invalid_fields": INVALID_FIELDS,
     "unmapped": UNMAPPED,
 }
-_KEYS = frozenset({"mapping", "exclude", "phone_region", *_CHOICES})
+KEYS = frozenset({"mapping", "exclude", "phone_region", *_CHOICES})
+"""What an entry takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +114,36 @@ def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the streams below a node; keys that no entry has are the rest of a dotted name."""
     if node is None:
         node = {}
-    if not isinstance(node, dict):
-        place, _, key = name.rpartition(".")
+    stream, _, last = name.rpartition(".")
+    if stream and last in KEYS and not _holds_entry(node):
         raise SettingsError(
-            f"streams.{place or key}: "
-            + (f"unknown key {key!r}; an entry takes " if place else "must be an object with ")
-            + ", ".join(sorted(_KEYS)),
+            f'streams.{name}: is no stream; write {{"{stream}": {{"{last}": …}}}}',
         )
-    entry = {key: value for key, value in node.items() if key in _KEYS}
+    if not isinstance(node, dict):
+        raise SettingsError(f"streams.{name}: must be an object with {', '.join(sorted(KEYS))}")
+    entry = {key: value for key, value in node.items() if key in KEYS}
     if entry or not node:
         yield name, entry
-    for key, value in node.items():
-        if key not in _KEYS:
-            yield from _unfold(f"{name}.{key}", value)
+    for key, below in node.items():
+        if key in KEYS:
+            continue
+        meant = nearest(key, KEYS)
+        says_nothing = below is None or below == {}
+        goes_on = not entry if says_nothing else isinstance(below, dict)
+        # A stream's name may hold a word that is nearly a key; an entry below it tells.
+        if not goes_on or (meant and not _holds_entry(below)):
+            raise SettingsError(
+                f"streams.{name}: unknown key {key!r}; an entry takes {', '.join(sorted(KEYS))}"
+                + (f"; did you mean {meant!r}?" if meant else ""),
+            )
+        yield from _unfold(f"{name}.{key}", below)
+
+
+def _holds_entry(node: object) -> bool:
+    """Say whether there is a key of an entry below a node."""
+    return isinstance(node, dict) and (
+        not KEYS.isdisjoint(node) or any(map(_holds_entry, node.values()))
+    )
 
 
 def _read_entry(place: str, entry: dict[str, Any], default: Entry) -> Entry:

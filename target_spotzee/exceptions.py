@@ -47,9 +47,16 @@ class RecordError(SpotzeeError):
 
 
 class SettingsError(SpotzeeError):
-    """Settings that can't be run with."""
+    """Settings that can't be run with.
+
+    Args:
+        message: What is wrong; names in it are somebody else's, and may hold line breaks.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(each if each.isprintable() else "?" for each in message))
 
 
 class MappingError(SpotzeeError):

@@ -8,9 +8,9 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers._flattening import flatten_schema
 from singer_sdk.mapper import CustomStreamMap, PluginMapper
 
-from target_spotzee.columns import did_you_mean
 from target_spotzee.exceptions import InputError, MappingError
 from target_spotzee.maps import definitions_of, faults
+from target_spotzee.nearness import did_you_mean
 from target_spotzee.schemas import Schema, is_open
 
 _DUPLICATE = "Duplicate column name produced in schema: "

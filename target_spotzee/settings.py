@@ -6,9 +6,11 @@ Messages name the setting and what it takes. They never repeat what was given: i
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from singer_sdk import typing as th
 
 from target_spotzee.entries import (
     INVALID_FIELDS,
+    KEYS,
     NULL_VALUES,
     Entries,
     Entry,
@@ -25,10 +28,45 @@ from target_spotzee.entries import (
     read_region,
 )
 from target_spotzee.exceptions import SettingsError
+from target_spotzee.nearness import nearest
 
 DELIVERIES = ("sync", "async")
 UNLISTED_STREAMS = ("fail", "ignore")
 REJECT_MODES = ("fail", "fail_fast", "skip")
+
+_LONGEST_SECONDS = 1_000_000  # eleven days; the clocks of sockets end at twice that
+
+_OTHERS = (
+    "activate_version",
+    "add_metadata_columns",
+    "add_record_metadata",
+    "batch_config",
+    "batch_size",
+    "client_id",
+    "client_secret",
+    "data_flattening_max_level",
+    "default_target_schema",
+    "default_target_schema_select_permission",
+    "disable_collection",
+    "flush_all_streams",
+    "hard_delete",
+    "load_method",
+    "max_batch_age",
+    "max_batch_rows",
+    "max_batch_size",
+    "max_parallelism",
+    "parallelism",
+    "parallelism_max",
+    "persist_empty_tables",
+    "primary_key_required",
+    "process_activate_version_messages",
+    "schema_mapping",
+    "start_date",
+    "state_support",
+    "temp_dir",
+    "user_agent",
+)
+"""Settings that people give to any target; here they are no misspelt ones."""
 
 CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -86,7 +124,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "batch_wait_limit_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=_LONGEST_SECONDS),
         default=60,
         title="Batch wait limit",
         description="The longest that a record waits in a part-filled batch, even when the tap"
@@ -101,21 +139,21 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "max_requests_per_10s",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=1_000_000),
         default=1000,
         title="Requests per 10 seconds",
         description="This process's share of Spotzee's limit for one address.",
     ),
     th.Property(
         "timeout_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=_LONGEST_SECONDS),
         default=30,
         title="Time-out",
         description="For one attempt.",
     ),
     th.Property(
         "max_retry_seconds",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=_LONGEST_SECONDS),
         default=600,
         title="Retry budget",
         description="The longest that one batch keeps being tried; waits that Spotzee asks for"
@@ -220,12 +258,46 @@ class Settings:
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a configuration by its schema, value-free, a line each."""
+    known: Mapping[str, Any] = schema["properties"]
+    found = {_near_miss(name, known) for name in config.keys() - known.keys()} - {""}
     try:
         given = {name: value for name, value in config.items() if value is not None}
-        return sorted({_problem(error) for error in Draft7Validator(schema).iter_errors(given)})
+        found |= {_problem(error) for error in Draft7Validator(schema).iter_errors(given)}
     except AttributeError:
         # The SDK's own schema of stream_maps says "null" where {"type": "null"} is due.
-        return ["stream_maps: is not valid"]
+        found.add("stream_maps: is not valid")
+    return sorted(found)
+
+
+def nearest_setting(name: str, known: Collection[str]) -> str | None:
+    """Return the setting that an unknown name was meant to be; ``None`` if it is far from any.
+
+    Args:
+        name: It may be a key of an entry of ``streams``, which is nothing by itself.
+        known: The settings there are.
+    """
+    meant = _meant(name, known)
+    return "streams" if meant in KEYS and meant not in known else meant
+
+
+def _meant(name: str, known: Collection[str]) -> str | None:
+    candidates = [*known, *(KEYS - set(known)), *_OTHERS]
+    meant = nearest(name, candidates) or nearest(name.partition(".")[0], candidates)
+    return None if meant in _OTHERS else meant
+
+
+def _near_miss(name: str, known: Mapping[str, Any]) -> str:
+    """Say what to write in place of a name that is nearly a setting; nothing if it is not."""
+    meant = _meant(name, known)
+    if meant is None:
+        return ""
+    if meant not in known:
+        meant = f'{{"streams": {{"*": {{"{meant}": …}}}}}}'
+    elif "." in name and "object" in known[meant]["type"]:
+        # Meltano unfolds dots, a plain file keeps them.
+        path = [meant, *name.split(".")[1:]]
+        meant = "".join(f'{{"{part}": ' for part in path) + "…" + "}" * len(path)
+    return f"{name}: is no setting of this target; did you mean {meant}?"
 
 
 def _problem(error: ValidationError) -> str:
@@ -271,15 +343,13 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
     values["entries"] = read_entries(values.pop("streams"), default)
     values["api_key"] = _secret_key(values["api_key"])
     values["api_url"] = _address(values["api_url"])
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", values["api_version"]):
+    if not _is_date(values["api_version"]):
         raise SettingsError("api_version: must be a date such as 2026-04-28")
     for name in ("rejects_path", "summary_path"):
-        if "\0" in (values[name] or ""):
-            raise SettingsError(f"{name}: is not a path")
-        values[name] = Path(values[name]) if values[name] else None
+        values[name] = _path(name, values[name])
     if values["rejects_path"] and values["rejects_path"] == values["summary_path"]:
         raise SettingsError("rejects_path and summary_path: must be two files")
-    values["run_id"] = values["run_id"] or environ.get("MELTANO_RUN_ID") or None
+    values["run_id"] = _run_id(values["run_id"], environ)
     return Settings(**values)
 
 
@@ -288,6 +358,33 @@ def _value(config: Mapping[str, Any], name: str, schema: Mapping[str, Any]) -> A
     if value is None:
         return schema.get("default")
     return int(value) if "integer" in schema["type"] else value  # JSON Schema takes 20.0 for one
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text))
+
+
+def _path(name: str, value: str | None) -> Path | None:
+    try:
+        encoded = os.fsencode(value or "")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise SettingsError(f"{name}: is not a path")
+    return Path(value) if value else None
+
+
+def _run_id(setting: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the run's id, which goes into the log, the summary and the rejects."""
+    meltano = environ.get("MELTANO_RUN_ID")
+    name, run_id = ("run_id", setting) if setting else ("MELTANO_RUN_ID", meltano)
+    if run_id and not run_id.isprintable():
+        raise SettingsError(f"{name}: must be text in one line")
+    return run_id or None
 
 
 def _secret_key(key: str) -> str:
@@ -302,7 +399,7 @@ def _secret_key(key: str) -> str:
             "api_key: is an organisation key (ok_), which works on the admin API only; use a"
             " secret key (sk_) of the project",
         )
-    if not re.fullmatch(r"sk_[!-~]+", key):
+    if not re.fullmatch(r"sk_[!-~]{1,1000}", key):  # servers refuse headers of many kilobytes
         raise SettingsError("api_key: must be a secret key: sk_ and then no spaces or line breaks")
     return key
 
@@ -316,11 +413,17 @@ def _address(address: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError("api_url: is not an address") from None
-    if not host or parts.username is not None:
+    if parts.username is not None or not _is_host(host):
         raise SettingsError("api_url: must be a plain address, https://host/path")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise SettingsError("api_url: must be https (http only on this machine: 127.0.0.1)")
     return address.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    """Say whether a host could be one; DNS knows labels of 1 to 63 characters."""
+    name, address = r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", r"[0-9a-f:.]+(%[a-z0-9]+)?"
+    return bool(re.fullmatch(f"{name}|{address}", host))
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from target_spotzee.columns import did_you_mean, is_tap_own
+from target_spotzee.columns import is_tap_own
 from target_spotzee.entries import Entry
 from target_spotzee.exceptions import MappingError
+from target_spotzee.nearness import did_you_mean
 from target_spotzee.schemas import obstacle
 
 IDS = ("external_id", "anonymous_id")

@@ -211,9 +211,11 @@ def _figures(figures: dict[str, Any], *, rehearsed: bool = False) -> str:
 
 def problem_with(path: Path) -> str | None:
     """Return why a summary can't be kept in a file, if so; what the file holds stays as it is."""
-    if path.is_dir() and not path.is_symlink():
-        return os.strerror(errno.EISDIR)
     try:
+        if path.is_dir() and not path.is_symlink():
+            return os.strerror(errno.EISDIR)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            return "it is a device or a pipe, which the file would replace"
         fd, temporary = _beside(path)
     except OSError as error:
         return error.strerror

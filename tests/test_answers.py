@@ -317,6 +317,78 @@ class TestTheRun:
             assert str(caught.value).startswith("Request req_abc: ")
             assert f"HTTP {status}" in str(caught.value)
 
+    @pytest.mark.parametrize("status", [401, 402, 403, 406, 418, 451])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"Forbidden",
+            b"<html>Request blocked</html>",
+            {"message": "Forbidden"},
+            {"error": {"code": 403, "status": "PERMISSION_DENIED"}},
+            {"type": "about:blank", "title": "Forbidden", "status": 403},
+            ["permission_denied"],
+            "permission_denied",
+            b'{"code": "permission_denied"',
+        ],
+        ids=str,
+    )
+    def test_an_answer_that_is_not_the_api_s_is_told_as_one(self, status: int, body: Any) -> None:
+        for request_id in ("", "4f0c7a62-1d7e-4f0e-9a3d-0d6a3b1f5c11"):
+            with pytest.raises(RunError) as caught:
+                meaning(status, body, X_Request_Id=request_id)
+            assert "this is no answer of Spotzee's: a firewall or proxy in between" in str(
+                caught.value
+            )
+            assert str(caught.value).endswith(f"(HTTP {status})")
+            assert "role" not in str(caught.value)
+            assert "api_key" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"code": "permission_denied"},
+            {"code": "permission_denied", "errors": {}, "message": 5},
+            {"status": "error", "code": 17, "message": "m"},
+            {"status": "error", "code": "new_code"},
+            {"status": "error"},
+        ],
+        ids=str,
+    )
+    def test_an_answer_that_bears_the_api_s_marks_is_the_api_s(self, body: Any) -> None:
+        with pytest.raises(RunError, match=r"^the key's role may not write users") as caught:
+            meaning(403, body)
+        assert "firewall" not in str(caught.value)
+
+    def test_any_object_under_a_request_id_of_the_api_s_is_the_api_s(self) -> None:
+        with pytest.raises(RunError, match="the key's role may not write") as caught:
+            meaning(403, {"error": "Forbidden"}, X_Request_Id="req_1")
+        assert "firewall" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("body", "request_id"),
+        [
+            (b"<html>", "req_1"),
+            (b"", "req_1"),
+            ({"code": 403, "message": "Forbidden"}, ""),
+            ({"code": "access_denied"}, ""),
+        ],
+        ids=str,
+    )
+    def test_where_it_can_t_be_told_both_are_named(self, body: Any, request_id: str) -> None:
+        for status, words in ((401, "set api_key"), (402, "quota"), (403, "role")):
+            with pytest.raises(RunError, match=words) as caught:
+                meaning(status, body, X_Request_Id=request_id)
+            assert "or a firewall or proxy in between refuses" in str(caught.value)
+
+    @pytest.mark.parametrize("status", [404, 405])
+    def test_a_place_where_no_api_is_may_be_one_that_something_hides(self, status: int) -> None:
+        with pytest.raises(RunError, match="there is no Spotzee API at this address; check"):
+            meaning(status, {"code": "resource_missing"})
+        for body in (b"<html>", b"", {"detail": "Not Found"}):
+            with pytest.raises(RunError, match="no Spotzee API at this address, or a firewall"):
+                meaning(status, body)
+
     def test_nothing_that_a_server_writes_is_repeated(self) -> None:
         problem = {"code": "QXZJ QXZJ", "message": "QXZJ", "title": "QXZJ", "param": "QXZJ"}
         with pytest.raises(RunError) as caught:

@@ -191,6 +191,9 @@ class TestRefusals:
             ([], "streams: must be an object of stream name: entry"),
             ("QXZJ", "streams: must be an object of stream name: entry"),
             ({"s": "QXZJ"}, "streams.s: must be an object with exclude, "),
+            ({"a.b.exclude": ["QXZJ"]}, 'streams.a.b.exclude: is no stream; write {"a.b": {"excl'),
+            ({"s.mapping": {"email": "QXZJ"}}, 'streams.s.mapping: is no stream; write {"s": {"m'),
+            ({"s.mapping": None}, 'streams.s.mapping: is no stream; write {"s": {"mapping": …}}'),
             ({"s": {"maping": "QXZJ"}}, "streams.s: unknown key 'maping'; an entry takes exclude"),
             ({"s": {"unmapped": "QXZJ"}}, "streams.s.unmapped: must be one of data, ignore"),
             ({"s": {"unmapped": ["QXZJ"]}}, "streams.s.unmapped: must be one of data, ignore"),
@@ -221,6 +224,41 @@ class TestRefusals:
             read_entries(setting, DEFAULT)
         assert str(caught.value).startswith(message)
         assert "QX" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("setting", "place", "key", "meant"),
+        [
+            ({"s": {"exclud": ["ssn"]}}, "s", "exclud", "exclude"),
+            ({"s": {"mapping": {}, "Exclude": ["ssn"]}}, "s", "Exclude", "exclude"),
+            ({"s": {"mapping": {}, "Exclude": None}}, "s", "Exclude", "exclude"),
+            ({"s": {"Exclude": {}}}, "s", "Exclude", "exclude"),
+            ({"s": {"maping": {"external_id": "id"}}}, "s", "maping", "mapping"),
+            ({"s": {"maping": {"data": {"plan": "plan"}}}}, "s", "maping", "mapping"),
+            ({"s": {"maping": {}}}, "s", "maping", "mapping"),
+            ({"s": {"maping": None}}, "s", "maping", "mapping"),
+            ({"s": {"nullValues": "omit"}}, "s", "nullValues", "null_values"),
+            ({"a": {"b": {"phone-region": "AU"}}}, "a.b", "phone-region", "phone_region"),
+        ],
+    )
+    def test_a_key_that_is_nearly_one_is_no_part_of_a_name(
+        self, setting: object, place: str, key: str, meant: str
+    ) -> None:
+        with pytest.raises(SettingsError) as caught:
+            read_entries(setting, DEFAULT)
+        assert str(caught.value).startswith(f"streams.{place}: unknown key {key!r}; ")
+        assert str(caught.value).endswith(f"; did you mean {meant!r}?")
+
+    @pytest.mark.parametrize("nothing", [None, {}])
+    def test_nor_is_one_that_says_nothing_beside_keys_of_an_entry(self, nothing: object) -> None:
+        with pytest.raises(SettingsError, match=r"^streams\.s: unknown key 'drop'; "):
+            read_entries({"s": {"unmapped": "data", "drop": nothing}}, DEFAULT)
+
+    def test_a_table_may_be_called_nearly_like_a_key(self) -> None:
+        setting: dict[str, Any] = {"public": {"mappings": {"unmapped": "data"}}, "a.excludes": {}}
+        assert set(read_entries(setting, DEFAULT).by_stream or {}) == {
+            "public.mappings",
+            "a.excludes",
+        }
 
     def test_a_region_is_upper_case_or_nothing(self) -> None:
         assert read_region("phone_region", "au") == "AU"

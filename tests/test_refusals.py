@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +17,7 @@ import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import singer
-from tests.process import Result, Target
+from tests.process import COMMAND, PROGRAM, Result, Target
 
 CANARY = "canary@private.example"
 
@@ -57,6 +60,10 @@ class TestSettings:
             ({"summary_path": "zzz\0"}, ["summary_path", "is not a path"]),
             ({"streams": {"customers": {"maping": "x"}}}, ["streams.customers", "maping"]),
             ({"streams": {"customers": {"exclude": "id"}}}, ["exclude", "list"]),
+            ({"streams": {"customers": {"exclud": ["id"]}}}, ["did you mean 'exclude'?"]),
+            ({"stream": {"customers": {"exclude": ["id"]}}}, ["did you mean streams?"]),
+            ({"streams.customers.exclude": ["id"]}, ['{"streams": {"customers": {"exclude": …}}}']),
+            ({"apiKey": "zzz", "api_key": None}, ["did you mean api_key?", "is required"]),
             ({"stream_maps": {"customers": {"__else__": "x"}}}, ["stream_maps"]),
         ],
         ids=lambda value: json.dumps(value)[:40] if isinstance(value, dict) else None,
@@ -88,6 +95,103 @@ class TestSettings:
         assert done.returncode == 2
         assert "missing.json can't be read" in done.stderr
         assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("content", ["[]", "null", '""', "[" * 100_000, '{"a":1,"a":2}'])
+    def test_a_configuration_that_is_no_json_object(self, target: Target, content: str) -> None:
+        (target.folder / "config.json").write_text(content)
+        done = target.command(["--config", "config.json"])
+        assert done.returncode == 2
+        (error,) = done.stderr.splitlines()
+        assert "--config: config.json can't be read: it is not a JSON object" in error
+
+    def test_a_configuration_that_comes_by_a_pipe(self, target: Target, sandbox: Sandbox) -> None:
+        """Such as ``--config <(vault …)``: it can be read once."""
+        reader, writer = os.pipe()
+        os.write(writer, target.configure().read_bytes())
+        os.close(writer)
+        done = subprocess.run(
+            [*COMMAND, "--config", f"/dev/fd/{reader}"],
+            input="".join(stream()).encode(),
+            capture_output=True,
+            check=False,
+            pass_fds=[reader],
+        )
+        os.close(reader)
+        assert done.returncode == 0, done.stderr
+        assert list(sandbox.users) == ["1"]
+
+    @pytest.mark.parametrize(
+        ("name", "text", "words"),
+        [
+            ("VALIDATE_RECORDS", "maybe", "must be true or false"),
+            ("FLATTENING_ENABLED", "2", "must be true or false"),
+            ("STREAM", "{}", "did you mean TARGET_SPOTZEE_STREAMS?"),
+            ("STREAMS_CUSTOMERS_EXCLUDE", "[]", "did you mean TARGET_SPOTZEE_STREAMS?"),
+        ],
+    )
+    def test_a_variable_that_is_wrong_is_named_in_the_summary_too(
+        self, target: Target, name: str, text: str, words: str
+    ) -> None:
+        variable = f"TARGET_SPOTZEE_{name}"
+        done = target.command(
+            ["--config", "ENV"],
+            env={
+                "TARGET_SPOTZEE_API_KEY": "sk_zzz",
+                "TARGET_SPOTZEE_SUMMARY_PATH": str(target.summary_path),
+                variable: text,
+            },
+        )
+        assert done.returncode == 2
+        why = json.loads(target.summary_path.read_text())["state"]["why"]
+        assert why.startswith(f"{variable}: ")
+        assert why.endswith(words)
+        assert why in done.stderr
+
+    def test_a_boolean_of_the_environment_counts(self, target: Target) -> None:
+        """A record without its required column would else be sent."""
+        body = {"type": "object", "properties": {"id": {}, "plan": {}}, "required": ["plan"]}
+        message = {"type": "SCHEMA", "stream": "s", "schema": body, "key_properties": ["id"]}
+        done = target.command(
+            ["--config", str(target.configure()), "--config", "ENV"],
+            env={"TARGET_SPOTZEE_VALIDATE_RECORDS": "y"},
+            stdin=singer.line(message) + singer.record("s", id=1),
+        )
+        assert done.returncode == 3, done.stderr
+
+    def test_a_variable_that_is_far_from_any_setting_is_told_only(self, target: Target) -> None:
+        done = target.command(
+            ["--config", str(target.configure()), "--config", "ENV"],
+            env={"TARGET_SPOTZEE_SERVICE_HOST": "zzz", "TARGET_SPOTZEE_RUN_ID": ""},
+        )
+        assert done.returncode == 0, done.stderr
+        assert "TARGET_SPOTZEE_SERVICE_HOST: is no setting of this target" in done.stderr
+        assert "zzz" not in done.stderr
+
+    @pytest.mark.parametrize("content", [b"\xff", b"LOGLEVEL='a\0b'"])
+    def test_a_dotenv_file_that_can_t_be_read(self, target: Target, content: bytes) -> None:
+        (target.folder / ".env").write_bytes(content)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "--config", "ENV"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=target.folder,
+        )
+        assert done.returncode == 2
+        assert ".env: can't be read" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("content", ["[", "version: 7", None])
+    def test_a_log_configuration_that_can_t_be_used(
+        self, target: Target, content: str | None
+    ) -> None:
+        path = target.folder
+        if content is not None:
+            path = target.folder / "log.yaml"
+            path.write_text(content)
+        done = target.command(["--version"], env={"SINGER_SDK_LOG_CONFIG": str(path)})
+        assert (done.returncode, done.stderr) == (2, "SINGER_SDK_LOG_CONFIG: can't be used\n")
 
     @pytest.mark.parametrize("name", ["MAX_IN_FLIGHT", "STREAMS", "FLATTENING_MAX_DEPTH"])
     def test_a_variable_that_can_t_be_read_is_named(self, target: Target, name: str) -> None:
@@ -129,9 +233,9 @@ class TestSettings:
         assert target.rejects_path.read_text() == kept
 
     def test_an_unknown_setting_is_told_but_no_reason_to_stop(self, target: Target) -> None:
-        result = target.run(stream(), rejectspath="x")
+        result = target.run(stream(), colour="x")
         assert result.exit_code == 0
-        assert "rejectspath" in result.stderr
+        assert "colour" in result.stderr
 
 
 class TestStreams:

@@ -75,7 +75,8 @@ class TestCheck:
         assert "can't be reached: connection refused" in done.stdout
 
     def test_settings_that_are_wrong(self, target: Target) -> None:
-        config = str(target.configure(rejects_path="/nowhere/rejects.singer"))
+        rejects_path = str(target.folder / "nowhere" / "rejects.singer")
+        config = str(target.configure(rejects_path=rejects_path))
         done = target.command(["--config", config, "--check"])
         assert done.returncode == 2
         assert "rejects_path" in done.stderr

@@ -134,6 +134,10 @@ class TestRead:
     ) -> None:
         assert settings(environ, run_id=setting).run_id == run_id
 
+    def test_a_run_id_of_meltano_s_is_text_too(self) -> None:
+        with pytest.raises(SettingsError, match=r"^MELTANO_RUN_ID: must be text in one line$"):
+            settings({"MELTANO_RUN_ID": "\udcff"})
+
     def test_no_reject_at_all_can_be_the_limit(self) -> None:
         assert settings(max_rejects=0).max_rejects == 0
         assert settings(max_retry_seconds=0).max_retry_seconds == 0
@@ -169,7 +173,18 @@ class TestBounds:
             ("api_key", None, NO_KEY.removeprefix("api_key: ")),
             ("api_key", 5, "must be of type string"),
             ("phone_region", "ZZ", "must be a two-letter ISO country such as AU"),
+            ("batch_wait_limit_seconds", 10**18, "must be at most 1000000"),
+            ("timeout_seconds", 10**18, "must be at most 1000000"),
+            ("max_retry_seconds", 10**400, "must be at most 1000000"),
+            ("max_requests_per_10s", 10**400, "must be at most 1000000"),
+            ("run_id", "a\nb", "must be text in one line"),
+            ("run_id", "\ud800", "must be text in one line"),
+            ("rejects_path", "a\ud800", "is not a path"),
+            ("summary_path", "a\ud800", "is not a path"),
             ("api_version", "latest", "must be a date such as 2026-04-28"),
+            ("api_version", "2026-02-30", "must be a date such as 2026-04-28"),
+            ("api_version", "0000-00-00", "must be a date such as 2026-04-28"),
+            ("api_version", "20260428", "must be a date such as 2026-04-28"),
             ("api_version", "2026-04-28\n", "must be a date such as 2026-04-28"),
             ("api_version", "\uff12\uff10\uff12\uff16-04-28", "must be a date such as 2026-04-28"),
             ("rejects_path", "a\0b", "is not a path"),
@@ -206,6 +221,70 @@ class TestBounds:
         assert refusal(rejects_path="a/b", summary_path="a/./b") == message
 
 
+class TestNearMisses:
+    """What is nearly a setting would else be ignored, and the columns it excludes be sent."""
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("stream", "streams"),
+            ("Streams", "streams"),
+            ("reject_path", "rejects_path"),
+            ("rejectsPath", "rejects_path"),
+            ("apiKey", "api_key"),
+            ("api-key", "api_key"),
+            ("validate_record", "validate_records"),
+            ("batch_size_row", "batch_size_rows"),
+            ("timeout", "timeout_seconds"),
+            ("null_value", "null_values"),
+            ("streams.s.exclude", '{"streams": {"s": {"exclude": …}}}'),
+            ("stream.a.b.mapping", '{"streams": {"a": {"b": {"mapping": …}}}}'),
+            ("exclude", '{"streams": {"*": {"exclude": …}}}'),
+            ("mapping", '{"streams": {"*": {"mapping": …}}}'),
+            ("excludes", '{"streams": {"*": {"exclude": …}}}'),
+            ("rejects.path", "rejects_path"),
+        ],
+    )
+    def test_are_refused_with_what_to_write(self, name: str, meant: str) -> None:
+        message = f"{name}: is no setting of this target; did you mean {meant}?"
+        assert problems({**KEY, name: "QXZJ"}, CONFIG_JSONSCHEMA) == [message]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "add_metadata_columns",
+            "add_record_metadata",
+            "batch_config",
+            "batch_size",
+            "default_target_schema",
+            "disable_collection",
+            "hard_delete",
+            "load_method",
+            "max_batch_age",
+            "max_batch_rows",
+            "max_parallelism",
+            "process_activate_version_messages",
+            "primary_key_required",
+            "schema_mapping",
+            "start_date",
+            "user_agent",
+            "host",
+            "password",
+            "schema",
+            "url",
+            "colour",
+            "",
+            "*",
+        ],
+    )
+    def test_are_not_what_is_said_to_any_target(self, name: str) -> None:
+        assert problems({**KEY, name: 1}, CONFIG_JSONSCHEMA) == []
+
+    def test_hold_no_line_break(self) -> None:
+        found = problems({**KEY, "streams.a\nb": 1}, CONFIG_JSONSCHEMA)
+        assert "\n" not in str(SettingsError("; ".join(found)))
+
+
 class TestKeys:
     @pytest.mark.parametrize(
         ("key", "why"),
@@ -220,6 +299,7 @@ class TestKeys:
             ("sk_QXZJ\n", "must be a secret key"),
             ("sk_a\r\nX-Evil: QXZJ", "must be a secret key"),
             ("sk_QXZJé", "must be a secret key"),
+            ("sk_" + "QXZJ" * 1000, "must be a secret key"),
         ],
     )
     def test_one_that_cannot_work_is_refused_with_why(self, key: str, why: str) -> None:
@@ -240,6 +320,7 @@ class TestAddresses:
             ("http://localhost:8080", "http://localhost:8080"),
             ("http://[::1]:8080/", "http://[::1]:8080"),
             ("http://127.9.9.9", "http://127.9.9.9"),
+            ("https://proxy_1.example./a", "https://proxy_1.example./a"),
         ],
     )
     def test_https_anywhere_and_http_on_this_machine(self, address: str, read: str) -> None:
@@ -277,6 +358,12 @@ class TestAddresses:
             "https://apix.spotzee.com/#",
             "https://apix.spotzee.com\\.example.com",
             "https://bücher.example",
+            "https://.spotzee.com",
+            "https://apix..spotzee.com",
+            "https://*.spotzee.com",
+            "https://a{b}.spotzee.com",
+            "https://a%b.spotzee.com",
+            "https://" + "a" * 64 + ".spotzee.com",
         ],
     )
     def test_anything_else_is_refused_without_being_told(self, address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -237,10 +238,18 @@ class TestKeeping:
         assert problem_with(path) is None
         assert problem_with(link) is None  # a link is replaced, not followed
         assert problem_with(tmp_path) == "Is a directory"
+        assert problem_with(tmp_path / ("x" * 5000)) == "File name too long"
         assert problem_with(tmp_path / "nowhere" / "s.json") == "No such file or directory"
         assert problem_with(path / "s.json") == "Not a directory"
         assert path.read_text() == "old"
         assert {*tmp_path.iterdir()} == {path, link}
+
+    def test_does_not_replace_a_device(self, tmp_path: Path) -> None:
+        """A container's root could: ``/dev/stdout`` would then be a file, for everybody."""
+        stdout = tmp_path / "stdout"
+        stdout.symlink_to(os.devnull)
+        for path in (Path(os.devnull), stdout):
+            assert problem_with(path) == "it is a device or a pipe, which the file would replace"
 
     def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
         path = tmp_path / "summary.json"

@@ -1,0 +1,227 @@
+"""What a check proves, against servers that answer as somebody may: each by a table of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeAlias
+
+import pytest
+
+from target_spotzee.client import Client, Endpoint
+from target_spotzee.connection import Connection, new_session
+from target_spotzee.exceptions import RunError
+from target_spotzee.gate import Gate
+from target_spotzee.pacing import Pacer
+from target_spotzee.sandbox import Fault, Sandbox
+from tests import singer
+from tests.process import Target
+
+Reply: TypeAlias = tuple[int, Any]
+
+PROJECT: Reply = (200, {"id": 7, "name": "Shop"})
+USERS: Reply = (200, {"results": [], "nextCursor": None, "prevCursor": None, "limit": 1})
+MISSING: Reply = (404, {"status": "error", "code": "resource_missing", "message": "no"})
+EMPTY: Reply = (422, {"status": "error", "code": "validation_failed", "message": "no"})
+NO_KEY: Reply = (401, {"status": "error", "code": "authentication_required", "message": "no"})
+NO_ROLE: Reply = (403, {"status": "error", "code": "permission_denied", "message": "no"})
+PAGE = b"<html>Hello</html>"
+
+PROVED = ["api_url answers", "api_key is accepted", "its role may write users"]
+NOT_SPOTZEE = "this is no answer of Spotzee's"
+
+
+class Server:
+    """Answers requests by a table, and remembers them; what is not in the table is a 404."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.replies: dict[str, Reply] = {}
+        self.seen: list[tuple[str, bytes]] = []
+
+    def reply(self, request: str, body: bytes) -> tuple[int, bytes]:
+        self.seen.append((request, body))
+        status, answer = self.replies.get(request, MISSING)
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """HTTP for a `Server`."""
+
+    table: Server
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, answer = self.table.reply(f"{self.command} {self.path}", body)
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_PATCH = do_GET  # noqa: N815 - the base class's convention
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    table = Server()
+    handler = type("Handler", (Handler,), {"table": table})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        table.url = f"http://127.0.0.1:{http.server_port}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield table
+        http.shutdown()
+        thread.join()
+
+
+def probe(server: Server, delivery: str = "sync") -> tuple[list[str], str]:
+    """Return what was proved, and what is wrong."""
+    endpoint = Endpoint(server.url, "sk_x", "2026-04-28", synchronous=delivery == "sync")
+    connection = Connection(
+        endpoint.url,
+        endpoint.headers,
+        new_session(endpoint.url),
+        timeout_seconds=endpoint.timeout_seconds,
+        clock=time.monotonic,
+    )
+    client = Client(
+        endpoint,
+        Gate(Pacer(1000, time.monotonic, random.random)),
+        connection,
+        clock=time.monotonic,
+        now=lambda: datetime.now(timezone.utc),
+        random=random.random,
+        new_key=lambda: "unused",
+    )
+    proved: list[str] = []
+    with closing(client):
+        try:
+            for fact in client.probe():
+                proved.append(fact)  # noqa: PERF402 - the facts before an error count
+        except RunError as error:
+            return proved, str(error)
+    return proved, ""
+
+
+@pytest.mark.parametrize(
+    ("delivery", "endpoint"), [("sync", "POST /users/batch"), ("async", "PATCH /users")]
+)
+@pytest.mark.parametrize(
+    ("replies", "asked"),
+    [
+        ({"GET /me": PROJECT}, ["GET /me"]),
+        ({"GET /users?limit=1": USERS}, ["GET /me", "GET /users?limit=1"]),
+        ({"GET /me": (405, b""), "GET /users?limit=1": USERS}, ["GET /me", "GET /users?limit=1"]),
+    ],
+    ids=["with /me", "without /me", "/me not allowed"],
+)
+def test_it_proves_the_key_and_the_endpoint_of_the_load_by_an_empty_batch(
+    server: Server,
+    delivery: str,
+    endpoint: str,
+    replies: dict[str, Reply],
+    asked: list[str],
+) -> None:
+    server.replies = {**replies, endpoint: EMPTY}
+    assert probe(server, delivery) == (PROVED, "")
+    assert server.seen == [*((request, b"") for request in asked), (endpoint, b"[]")]
+
+
+@pytest.mark.parametrize("delivery", ["sync", "async"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (400, {"code": "parameter_invalid_empty"}),
+        (204, b""),
+        (202, b""),
+        (200, b""),
+        (200, {"results": [], "succeeded": 0, "failed": 0}),
+    ],
+    ids=str,
+)
+def test_an_empty_batch_may_be_refused_or_taken(
+    server: Server, reply: Reply, delivery: str
+) -> None:
+    server.replies = {"GET /me": PROJECT, "POST /users/batch": reply, "PATCH /users": reply}
+    assert probe(server, delivery) == (PROVED, "")
+
+
+@pytest.mark.parametrize(
+    ("replies", "proved", "words"),
+    [
+        ({"GET /me": NO_KEY}, 0, "Spotzee does not accept the key"),
+        ({"GET /users?limit=1": NO_KEY}, 0, "Spotzee does not accept the key"),
+        ({"GET /me": (401, PAGE)}, 0, NOT_SPOTZEE),
+        ({"GET /me": (403, PAGE)}, 0, NOT_SPOTZEE),
+        ({"GET /me": (400, PAGE)}, 0, NOT_SPOTZEE),
+        ({"GET /me": EMPTY}, 0, "Spotzee refuses a check (HTTP 422); check api_url and api_ver"),
+        ({"GET /me": (200, PAGE)}, 0, NOT_SPOTZEE),
+        ({"GET /me": (200, b"")}, 0, NOT_SPOTZEE),
+        ({"GET /me": (200, [])}, 0, NOT_SPOTZEE),
+        ({"GET /me": (302, b"")}, 0, "redirects elsewhere"),
+        ({"GET /me": (503, PAGE)}, 0, "Spotzee is not well: HTTP 503"),
+        ({}, 0, "there is no Spotzee API at this address; check api_url"),
+        (
+            {"GET /me": (404, PAGE), "GET /users?limit=1": (404, PAGE)},
+            0,
+            "there is no Spotzee API at this address, or a firewall",
+        ),
+        ({"GET /me": PROJECT, "POST /users/batch": NO_ROLE}, 2, "the key's role may not write"),
+        ({"GET /me": PROJECT, "POST /users/batch": (403, PAGE)}, 2, NOT_SPOTZEE),
+        ({"GET /me": PROJECT, "POST /users/batch": (400, PAGE)}, 2, NOT_SPOTZEE),
+        ({"GET /me": PROJECT, "POST /users/batch": (200, PAGE)}, 2, NOT_SPOTZEE),
+        ({"GET /me": PROJECT, "POST /users/batch": (429, b"")}, 2, "not well: 429 rate_limited"),
+        ({"GET /me": PROJECT}, 2, "there is no Spotzee API at this address"),
+    ],
+    ids=str,
+)
+def test_it_tells_a_wrong_key_from_a_wrong_address(
+    server: Server, replies: dict[str, Reply], proved: int, words: str
+) -> None:
+    server.replies = replies
+    facts, wrong = probe(server)
+    assert facts == PROVED[:proved]
+    assert words in wrong
+
+
+def check(target: Target, **settings: Any) -> tuple[int, list[str]]:
+    """Return the command's exit code and what it prints beyond settings and files."""
+    done = target.command(["--config", str(target.configure(**settings)), "--check"])
+    return done.returncode, done.stdout.splitlines()[3:]
+
+
+@pytest.mark.parametrize("delivery", ["sync", "async"])
+def test_the_command_lists_what_is_proved_and_changes_nothing(
+    target: Target, sandbox: Sandbox, delivery: str
+) -> None:
+    assert check(target, delivery=delivery) == (0, [f"ok     {fact}" for fact in PROVED])
+    assert sandbox.users == {}
+
+
+def test_the_command_lists_what_is_proved_before_what_is_wrong(
+    target: Target, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault(effect="status", method="POST", status=403, code="permission_denied"))
+    code, (answers, accepted, wrong) = check(target)
+    assert (code, answers, accepted) == (1, "ok     api_url answers", "ok     api_key is accepted")
+    assert wrong.startswith("wrong  Request req_")
+    assert "the key's role may not write users" in wrong
+
+
+def test_a_load_does_not_take_a_firewall_for_the_key_s_role(
+    target: Target, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault(effect="status", status=403, html=True))
+    result = target.run([singer.schema(), singer.record(id=1)])
+    assert result.exit_code == 1
+    assert "firewall or proxy in between" in result.summary["state"]["why"]
