@@ -66,7 +66,7 @@ def _readings(text: str) -> Iterator[str]:
 def _bare(text: str) -> str:
     """Return an address without name, brackets, ``mailto:`` and the sentence's punctuation."""
     while True:
-        shorter = text.strip().rstrip(".,;")
+        shorter = text.strip(" ,;:").rstrip(".")
         if match := _MAILTO.fullmatch(shorter):
             shorter = unquote(match[1])
         elif (match := _NAMED.fullmatch(shorter) or _COMMENTED.fullmatch(shorter)) and (

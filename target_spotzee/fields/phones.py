@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[+\N{FULLWIDTH PLUS SIGN}\d].*\d", re.DOTALL)
 _SPACE = re.compile(r"[^\S\r\n]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _BETWEEN = re.compile(r"[/\\|;,&\r\n]")
-_INTERNATIONAL = re.compile(r"\+?00")
+_INTERNATIONAL = re.compile(r"\+?00(?!11)")  # 0011 is Australia's own; no country is +11
 
 
 def ordinary(text: str) -> object:

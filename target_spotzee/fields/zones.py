@@ -36,7 +36,11 @@ def timezone(value: object) -> str:
 @lru_cache(maxsize=1024)
 def _zone(text: str) -> str | None:
     name = _from_hubspot(text.casefold()).replace("\N{MINUS SIGN}", "-")
-    return _iana().get(name) or _at_offset(name) or _elsewhere().get(_LABEL.sub("", name, count=1))
+    return (
+        _iana().get(name.replace(" ", "_"))
+        or _at_offset(name)
+        or _elsewhere().get(_LABEL.sub("", name, count=1))
+    )
 
 
 @lru_cache(maxsize=1)

@@ -51,6 +51,7 @@ def test_an_address_is_sent_as_it_was(address: str) -> None:
         "Ada@example.com.",
         "Ada@example.com,",
         "Ada@example.com ;",
+        ", Ada@example.com:",
         "Ada L <Ada@example.com>;",
         "\u200bAda@example.com\ufeff",
         "Ada\u200b@exam\u00adple.com",

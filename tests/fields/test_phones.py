@@ -105,17 +105,32 @@ def test_an_international_number_needs_no_country(value: str, region: str | None
 
 
 @pytest.mark.parametrize(
-    ("value", "region"),
+    ("value", "region", "expected"),
     [
-        ("0011 61 491 570 006", "AU"),
-        ("011 61 491 570 006", "US"),
-        ("010 61 491 570 006", "JP"),
-        ("001 61 491 570 006", "HK"),
-        ("0061 491 570 006", "HK"),
+        ("0011 61 491 570 006", "AU", MOBILE),
+        ("0011 32 12 34 56 78", "AU", "+3212345678"),  # not 00 1 1321 2345678
+        ("0011 49 30 901820", "AU", "+4930901820"),
+        ("011 61 491 570 006", "US", MOBILE),
+        ("010 61 491 570 006", "JP", MOBILE),
+        ("001 61 491 570 006", "HK", MOBILE),
+        ("0061 491 570 006", "HK", MOBILE),
+        ("0061 491 570 006", "US", MOBILE),
     ],
 )
-def test_each_country_s_way_to_dial_abroad_is_known(value: str, region: str) -> None:
-    assert fields.phone(value, region) == MOBILE
+def test_each_country_s_way_to_dial_abroad_is_known(value: str, region: str, expected: str) -> None:
+    assert fields.phone(value, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("0016492311234", "AU"),  # 00 1 649, or Australia's 0016 and 49
+        ("0037031234567", "JP"),  # 00 370, or one of Japan's free numbers
+    ],
+)
+def test_what_can_be_read_as_two_numbers_is_none(text: str, region: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a valid phone number$"):
+        fields.phone(text, region)
 
 
 @pytest.mark.parametrize(

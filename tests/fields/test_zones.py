@@ -27,6 +27,7 @@ OTHERS = [*win_tz, *RAILS, "us_slash_pacific", "UTC+10:00", "-05:00", "(GMT+01:0
         ("utc", "UTC"),
         ("etc/gmt+5", "Etc/GMT+5"),
         ("America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("America/New York", "America/New_York"),
         ("\ufeffEurope/Berlin\n", "Europe/Berlin"),
     ],
 )
