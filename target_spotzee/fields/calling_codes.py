@@ -96,6 +96,11 @@ def _in_region(rules: PhoneMetadata) -> str:
 def _of_type(rules: PhoneNumberDesc) -> str:
     if not rules.national_number_pattern:
         return _NEVER
-    lengths = "|".join(rf"\d{{{length}}}" for length in rules.possible_length)
-    condition = rf"(?=(?:{lengths})\Z)" if lengths else ""
+    lengths = sorted(rules.possible_length)
+    if not lengths:
+        condition = ""
+    elif lengths == [*range(lengths[0], lengths[-1] + 1)]:
+        condition = rf"(?=\d{{{lengths[0]},{lengths[-1]}}}\Z)"
+    else:
+        condition = "(?=(?:" + "|".join(rf"\d{{{length}}}" for length in lengths) + r")\Z)"
     return f"(?:{condition}(?:{rules.national_number_pattern}))"

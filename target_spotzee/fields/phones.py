@@ -129,21 +129,27 @@ def _without_words(text: str) -> str:
     Raises:
         ValueError: There is none, or a letter touches it or stands inside, and is no extension's.
     """
-    import phonenumbers
-
     match = _NUMBER.search(text)
     if not match:
         raise ValueError("is not a phone number")
-    number = phonenumbers.normalize_digits_only(match[0], keep_non_digits=True)
-    number = _SPACE.sub(" ", number).replace("\N{FULLWIDTH PLUS SIGN}", "+")
+    number = _SPACE.sub(" ", match[0])
+    if not number.isascii():
+        number = _in_ascii(number)
     before, after = text[: match.start()][-1:], text[match.end() :][:1]
-    if not (before.isalpha() and number[0] != "+") and not after.isalpha():
-        if not _LETTER.search(number):
-            return number
+    touched = after.isalpha() or (before.isalpha() and number[0] != "+")
+    if _LETTER.search(number):
         number = _without_extension(number)
-        if not _LETTER.search(number):
-            return number
-    raise ValueError("is not a phone number")
+    if touched or _LETTER.search(number):
+        raise ValueError("is not a phone number")
+    return number
+
+
+def _in_ascii(number: str) -> str:
+    """Return the same with the digits and the plus of ASCII."""
+    import phonenumbers
+
+    digits_read = phonenumbers.normalize_digits_only(number, keep_non_digits=True)
+    return digits_read.replace("\N{FULLWIDTH PLUS SIGN}", "+")
 
 
 def _without_extension(number: str) -> str:
