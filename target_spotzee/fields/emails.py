@@ -54,7 +54,7 @@ def _unusual(text: str) -> str:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield what may have been meant: the whole, and each line that is an address by itself."""
+    """Yield what may have been meant: the whole, its lines joined or apart, and each by itself."""
     text = trimmed(INVISIBLE.sub("", text))
     lines = _ODD_SPACE.split(text)
     yield _bare("".join(lines))

@@ -10,7 +10,7 @@ from target_spotzee.fields.text import Known, trimmed
 MAX_LENGTH = 50
 
 _NO_PLACE = "Factory"  # tzdata's name for a clock that nobody has set
-_LABEL = re.compile(r"\((?:gmt|utc)(?:[+-]\d\d:\d\d)?\) ?(?=.)")
+_LABEL = re.compile(r"\((?:gmt|utc) ?(?:[+-]\d\d?(?::?\d\d)?)?\) ?(?=.)")
 _OFFSET = re.compile(
     r"\(?(?:utc|gmt|z)? ?(?P<sign>[+-]) ?(?P<hours>\d\d?)(?:(?::|(?<=\d\d))(?P<minutes>\d\d))?\)?",
     re.ASCII,

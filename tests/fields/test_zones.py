@@ -46,6 +46,7 @@ def test_names_get_iana_s_own_spelling(value: str, expected: str) -> None:
         ("Nuku'alofa", "Pacific/Tongatapu"),
         ("(GMT-05:00) Eastern Time (US & Canada)", "America/New_York"),
         ("(UTC) Dublin", "Europe/Dublin"),
+        ("(UTC+5:30) Mumbai", "Asia/Kolkata"),
         ("(GMT+10:00) Australia/Sydney", "Australia/Sydney"),
         ("us_slash_pacific", "US/Pacific"),
         ("america_slash_argentina_slash_buenos_aires", "America/Argentina/Buenos_Aires"),
