@@ -137,6 +137,12 @@ class Journal:
         self.statuses["none" if status is None else str(status)] += 1
         self._let_go([request.number])
 
+    def cut_off(self, request: Request) -> None:
+        """Notes a request whose client hung up before all of it had arrived."""
+        self.count += 1
+        self.requests.append(request)
+        self.statuses["none"] += 1
+
     def is_running(self, request: Request) -> bool:
         """Whether it has not been answered yet."""
         return request.number in self._running
