@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from target_spotzee.sandbox.codec import Json, decode
+from target_spotzee.sandbox.spellings import folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,10 +66,10 @@ class Request:
 
     @property
     def identities(self) -> list[str]:
-        """Its users by either id, case-blind."""
+        """Its users by either id, blind to case and accents as the server may be."""
         return [
-            *(f"external_id:{value.casefold()}" for value in self.external_ids),
-            *(f"anonymous_id:{value.casefold()}" for value in self.anonymous_ids),
+            *(f"external_id:{folded(value)}" for value in self.external_ids),
+            *(f"anonymous_id:{folded(value)}" for value in self.anonymous_ids),
         ]
 
 

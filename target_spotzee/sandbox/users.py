@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from target_spotzee.sandbox.doubles import as_doubles
 from target_spotzee.sandbox.emails import is_email
 from target_spotzee.sandbox.problems import Refusal
+from target_spotzee.sandbox.spellings import without_accents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -276,14 +276,6 @@ def check_values(item: Mapping[str, Json]) -> None:
     email = item.get("email")
     if email is not None and not is_email(email):
         raise Refusal(code, "email is not a valid address")
-
-
-def without_accents(text: str) -> str:
-    """``text`` without the marks on its letters."""
-    if text.isascii():
-        return text
-    letters = unicodedata.normalize("NFD", text)
-    return "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
 
 
 def normalise_phone(phone: str) -> str:
