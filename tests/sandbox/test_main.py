@@ -118,7 +118,9 @@ def test_wrong_arguments_are_refused(
     with pytest.raises(SystemExit):
         main(arguments)
 
-    assert arguments[1] in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert arguments[1] in told
+    assert "invalid _" not in told
 
 
 @pytest.mark.parametrize(
