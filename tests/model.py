@@ -12,7 +12,10 @@ FIRST_CLASS = ("email", "phone", "timezone", "locale")
 
 
 def upsert(users: dict[str, User], user: User) -> None:
-    """Apply one user the way contract.md says Spotzee does."""
+    """Apply one user as Spotzee does.
+
+    What is absent is left alone, a field that is null is cleared, ``data`` is merged key by key.
+    """
     now = users.setdefault(
         user["external_id"],
         {"anonymous_id": None, **dict.fromkeys(FIRST_CLASS), "data": {}},

@@ -96,8 +96,9 @@ def leaves(value: Any) -> list[Any]:
 
 
 def spotzee_after(users: Iterable[User]) -> dict[str, dict[str, Any]]:
-    """What contract.md says Spotzee makes of users, one after the other, as each id would see it.
+    """What Spotzee makes of users, one after the other, as each id would see it.
 
+    What is absent is left alone, a field that is null is cleared, ``data`` is merged key by key.
     Ids that may be one are one here, so that order shows where it matters.
     """
     held: dict[str, dict[str, Any]] = {}

@@ -284,10 +284,10 @@ class TestStreams:
 class TestSpotzeeRefuses:
     @pytest.mark.parametrize(
         ("key", "words"),
-        [("sk_wrong", ["api_key"]), ("sk_viewer", ["role editor"])],
+        [("sk_wrong", ["api_key"]), ("sk_support", ["role editor"])],
     )
     def test_a_key_that_may_not_write(self, tmp_path: Path, key: str, words: list[str]) -> None:
-        with Sandbox(keys={"sk_sandbox": "editor", "sk_viewer": "viewer"}) as sandbox:
+        with Sandbox(keys={"sk_sandbox": "editor", "sk_support": "support"}) as sandbox:
             target = Target(tmp_path, sandbox.api_url, key)
             result = target.run(stream())
             refused(result, 1, "Request req_", *words)

@@ -55,10 +55,10 @@ class TestCheck:
 
     @pytest.mark.parametrize(
         ("key", "words"),
-        [("sk_wrong", "does not accept the key"), ("sk_viewer", "role editor")],
+        [("sk_wrong", "does not accept the key"), ("sk_support", "role editor")],
     )
     def test_a_key_or_role_that_will_not_do(self, tmp_path: Path, key: str, words: str) -> None:
-        with Sandbox(keys={"sk_viewer": "viewer"}) as sandbox:
+        with Sandbox(keys={"sk_support": "support"}) as sandbox:
             target = Target(tmp_path, sandbox.api_url, key)
             done = target.command(["--config", str(target.configure()), "--check"])
         assert done.returncode == 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
 
 # Runs may last for days: what is remembered for the page has an end.
 KEEP_REQUESTS = 200
+
+# Fields of Options, and what --help says of them.
+HABITS = {
+    "case_blind": "take ids that differ only in case for the same",
+    "accent_blind": "take ids that differ only in accents for the same",
+    "phone_attributes": "add phone_country and phone_is_valid to the data of who has a phone",
+    "phone_wipes": "let a phone without data beside it wipe what data the user had",
+    "doubles": "keep the numbers in data as doubles, with 17 digits at most",
+    "subscribe_on_create": "subscribe a new user to all types of the channels it has an address on",
+}
+DELAYS = {
+    "queue_delay": "how long a queued write waits",
+    "delete_delay": "how long a DELETE waits; 0: as long as any other queued write",
+}
 
 # For --help.
 FAULTS = '[{"effect": "status", "status": 503, "first": 2}]'
@@ -41,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             ip_limit=arguments.limits,
             tier=arguments.tier,
             keep_requests=KEEP_REQUESTS,
+            **{name: getattr(arguments, name) for name in (*HABITS, *DELAYS)},
         )
         sandbox.start()
     except ModuleNotFoundError as error:
@@ -92,7 +109,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-limits", dest="limits", action="store_false", help="don't count requests"
     )
+    habits = parser.add_argument_group(
+        "traps", "what no document says, but the platform does that Spotzee descends from"
+    )
+    for name, what in HABITS.items():
+        habits.add_argument(option(name), action="store_true", help=what)
+    for name, what in DELAYS.items():
+        habits.add_argument(option(name), type=_seconds, default=0, metavar="SECONDS", help=what)
     return parser
+
+
+def option(name: str) -> str:
+    """How a field of `Options` is spelt on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        seconds = float(text)
+        if 0 <= seconds < math.inf:
+            return seconds
+    message = f"not a number of seconds: {text}"
+    raise argparse.ArgumentTypeError(message)
 
 
 def _key(text: str) -> tuple[str, str]:

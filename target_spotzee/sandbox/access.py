@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from target_spotzee.sandbox.options import Role
 from target_spotzee.sandbox.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_spotzee.sandbox.options import Role
-
+_ROLES = get_args(Role)
+_WRITERS = _ROLES[_ROLES.index("editor") :]
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _KINDS = {
     "pk_": "This is a publishable key: it can't be used here.",
@@ -46,7 +47,7 @@ def check_may_write(role: Role) -> None:
     Raises:
         Problem: 403 if the role is too low.
     """
-    if role == "viewer":
+    if role not in _WRITERS:
         raise Problem(403, "permission_denied", "The key's role must be editor or higher.")
 
 

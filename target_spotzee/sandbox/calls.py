@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from target_spotzee.sandbox import bodies
 from target_spotzee.sandbox.problems import Problem
@@ -42,10 +43,34 @@ class Call:
         return bodies.parse(self.body)
 
     @cached_property
+    def _parted(self) -> tuple[str, str | None]:
+        match self.path.split("/"):
+            case ["", "users", user_id, *rest] if user_id and self.path != "/users/batch":
+                return "/".join(["/users/{id}", *rest]), unquote(user_id)
+        return self.path, None
+
+    @property
+    def template(self) -> str:
+        """Its path, with ``{id}`` in the place of a user's id."""
+        return self._parted[0]
+
+    @property
+    def user_id(self) -> str | None:
+        """The user's ``external_id`` in its path."""
+        return self._parted[1]
+
+    def values(self, name: str) -> list[str]:
+        """What its query has under a name."""
+        return [value for known, value in self.query if known == name]
+
+    @cached_property
     def items(self) -> list[Json]:
         """What it carries, however wrong."""
         if self.method == "DELETE":
-            return [{"external_id": value} for name, value in self.query if name == "user_id"]
+            external_ids = self.values("user_id")
+            if self.user_id is not None:
+                external_ids.append(self.user_id)
+            return [{"external_id": external_id} for external_id in external_ids]
         try:
             return self.value if self.body and isinstance(self.value, list) else []
         except Problem:
@@ -53,6 +78,8 @@ class Call:
 
     def ids(self, kind: str) -> tuple[str, ...]:
         """The ids of one kind in it."""
+        if self.method == "GET" and self.user_id is not None:
+            return (self.user_id,) if kind == "external_id" else ()
         return tuple(
             item[kind]
             for item in self.items

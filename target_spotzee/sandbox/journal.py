@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from target_spotzee.sandbox.codec import Json, decode
+from target_spotzee.sandbox.spellings import folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,10 +66,10 @@ class Request:
 
     @property
     def identities(self) -> list[str]:
-        """Its users by either id, case-blind."""
+        """Its users by either id, blind to case and accents as the server may be."""
         return [
-            *(f"external_id:{value.casefold()}" for value in self.external_ids),
-            *(f"anonymous_id:{value.casefold()}" for value in self.anonymous_ids),
+            *(f"external_id:{folded(value)}" for value in self.external_ids),
+            *(f"anonymous_id:{folded(value)}" for value in self.anonymous_ids),
         ]
 
 
@@ -136,6 +137,12 @@ class Journal:
         request.milliseconds = (self._clock() - request.at) * 1000
         self.statuses["none" if status is None else str(status)] += 1
         self._let_go([request.number])
+
+    def cut_off(self, request: Request) -> None:
+        """Notes a request whose client hung up before all of it had arrived."""
+        self.count += 1
+        self.requests.append(request)
+        self.statuses["none"] += 1
 
     def is_running(self, request: Request) -> bool:
         """Whether it has not been answered yet."""

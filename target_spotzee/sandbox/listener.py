@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 if TYPE_CHECKING:
     from target_spotzee.sandbox.server import Server
 
 # A handler that is still busy when the sandbox ends stalls on purpose, or for nobody.
 SHUTDOWN_SECONDS = 0.05
+# Longer than any address that is answered, so that those beyond it can be refused as the API does.
+LONGEST_LINE = 64 * 1024
+# The client hung up, or does not speak HTTP. Neither is worth a traceback.
+CLIENTS_FAULTS = (ConnectionError, HttpProcessingError, web.RequestPayloadError)
+
+_logger = logging.getLogger(__name__)
+_logger.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], CLIENTS_FAULTS))
+)
 
 
 class Listener:
@@ -27,7 +38,11 @@ class Listener:
         self._server = server
         self._host = host
         self._runner = web.AppRunner(
-            server.app(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+            server.app(),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            logger=_logger,
+            max_line_size=LONGEST_LINE,
         )
         self._site: web.TCPSite | None = None
 

@@ -6,45 +6,33 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_spotzee.sandbox import bodies
+from msgspec.structs import asdict
+
+from target_spotzee.sandbox import bodies, moments
 from target_spotzee.sandbox.codec import encode
-from target_spotzee.sandbox.pages import page
-from target_spotzee.sandbox.problems import Flaw, Problem, Refusal, Reply
-from target_spotzee.sandbox.users import IDS, Users
+from target_spotzee.sandbox.jobs import Jobs
+from target_spotzee.sandbox.pages import one_of, page
+from target_spotzee.sandbox.problems import Problem, Refusal, Reply
+from target_spotzee.sandbox.project import Project
+from target_spotzee.sandbox.purpose import refuse_batch_on_purpose, refuse_on_purpose
+from target_spotzee.sandbox.users import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from datetime import datetime
 
     from target_spotzee.sandbox.bodies import Item
     from target_spotzee.sandbox.calls import Call
     from target_spotzee.sandbox.codec import Json
-    from target_spotzee.sandbox.faults import Fault
+    from target_spotzee.sandbox.events import Event
     from target_spotzee.sandbox.options import Options
+    from target_spotzee.sandbox.users import User
 
 BASE = "/api/client"
 WRITES = frozenset({"POST", "PATCH", "DELETE"})
 NO_CONTENT = 204
-# What a query may hold.
-PARAMETERS: Final[Mapping[tuple[str, str], Collection[str]]] = {
-    ("GET", "/users"): ("limit", "cursor", "page", "sort", "direction", "q"),
-    ("DELETE", "/users"): ("user_id",),
-    ("GET", "/subscriptions"): ("limit", "cursor"),
-}
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """A type of message that a user can subscribe to."""
-
-    id: int
-    name: str
-    channel: Literal["email", "text", "push", "webhook", "in_app"]
-
-
-SUBSCRIPTIONS = (Subscription(1, "Newsletter", "email"), Subscription(2, "Offers", "text"))
 
 
 @dataclass(frozen=True)
@@ -58,8 +46,15 @@ class Dropped:
     message: str
 
 
+class Operation(NamedTuple):
+    """What can be done at a path with a method, and what its query may hold."""
+
+    answer: Callable[[Call], Reply]
+    parameters: Collection[str] = ()
+
+
 class Operations:
-    """The operations, and the state they share.
+    """The operations on a project.
 
     Args:
         options: See `Options`.
@@ -76,174 +71,195 @@ class Operations:
         self.options = options
         self._now = now
         self._defer = defer
-        keep = options.keep_requests
         # One moment for a whole request: to ask the clock for each item costs as much as an upsert.
-        self._moment = self._now()
-        self.users = Users(
-            lambda: self._moment,
-            case_blind=options.case_blind,
-            phone_attributes=options.phone_attributes,
-            keep_versions=keep,
-        )
-        self.events: deque[Item] = deque(maxlen=keep)
-        self.dropped: deque[Dropped] = deque(maxlen=keep)
-        self.subscribed: dict[tuple[int, int], int] = {}
-        self._random = random.Random(options.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
-        self._queue: list[Callable[[], object]] = []
-        self._routes: dict[str, dict[str, Callable[[Call], Reply]]] = {
+        self._began = self._moment = self._now()
+        self.project = Project(options, lambda: self._moment)
+        self.dropped: deque[Dropped] = deque(maxlen=options.keep_requests)
+        chance = random.Random(options.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
+        self._jobs = Jobs(self._later, chance if options.shuffle_queue else None)
+        pages = ("limit", "cursor")
+        users = (*pages, "page", "sort", "direction", "q")
+        events = (*pages, "from", "to", "external_id", "event_name", "include_payload")
+        self._routes: dict[str, dict[str, Operation]] = {
             "/users": {
-                "GET": self._list_users,
-                "PATCH": self._queue_users,
-                "DELETE": self._delete_users,
+                "GET": Operation(self._list_users, users),
+                "PATCH": Operation(self._queue_users),
+                "DELETE": Operation(self._delete_users, ("user_id",)),
             },
-            "/users/batch": {"POST": self._upsert_users},
-            "/events": {"POST": self._track},
-            "/subscriptions": {"GET": self._list_subscriptions},
-            "/subscriptions/batch": {"POST": self._toggle},
+            "/users/batch": {"POST": Operation(self._upsert_users)},
+            "/users/{id}": {
+                "GET": Operation(self._get_user),
+                "DELETE": Operation(self._delete_user),
+            },
+            "/users/{id}/subscriptions": {"GET": Operation(self._list_states, pages)},
+            "/me": {"GET": Operation(self._get_project)},
+            "/events": {
+                "GET": Operation(self._list_events, events),
+                "POST": Operation(self._track),
+            },
+            "/subscriptions": {"GET": Operation(self._list_types, pages)},
+            "/subscriptions/batch": {"POST": Operation(self._toggle)},
         }
 
-    def route(self, method: str, path: str) -> Callable[[Call], Reply]:
-        """The operation at ``path``.
+    def route(self, call: Call) -> Operation:
+        """The operation that a request is for.
 
         Raises:
-            Problem: 404 if there is none, 405 if not with this method.
+            Problem: 404 if there is none at its path, 405 if not with its method.
         """
-        operations = self._routes.get(path)
-        if operations is None and path.startswith("/users/") and path != "/users/":
-            operations = {"GET": self._get_user}
+        operations = self._routes.get(call.template)
         if operations is None:
             raise Problem(404, "resource_missing", "There is nothing at this path.")
-        if method not in operations:
+        if call.method not in operations:
             allowed = ", ".join(operations)
-            message = f"{method} is not possible here, only {allowed}."
+            message = f"{call.method} is not possible here, only {allowed}."
             raise Problem(405, "resource_missing", message, headers={"Allow": allowed})
-        return operations[method]
+        return operations[call.method]
 
-    def run(self, operation: Callable[[Call], Reply], call: Call) -> Reply:
+    def run(self, operation: Operation, call: Call) -> Reply:
         """Lets an operation answer.
 
         Raises:
             Problem: If it can't.
         """
-        known = PARAMETERS.get((call.method, call.path), ())
         for name, _ in call.query:
-            if name not in known:
+            if name not in operation.parameters:
                 message = f"There is no parameter {name} here."
                 raise Problem(400, "parameter_unknown", message, param=name)
         self._moment = self._now()
-        return operation(call)
+        return operation.answer(call)
 
     def settle(self) -> None:
         """Applies all that is queued, now."""
-        queue, self._queue = self._queue, []
-        if self.options.shuffle_queue:
-            self._random.shuffle(queue)
         self._moment = self._now()
-        for apply in queue:
-            apply()
+        self._jobs.settle()
 
-    @property
-    def queued(self) -> int:
-        """How many items wait to be applied."""
-        return len(self._queue)
+    def _later(self, seconds: float, function: Callable[[], None]) -> None:
+        def run() -> None:
+            self._moment = self._now()
+            function()
+
+        self._defer(seconds, run)
 
     def _upsert_users(self, call: Call) -> Reply:
-        items = self._accept(call, bodies.users)
-        results: list[dict[str, object]] = []
-        failed = 0
-        for index, item in enumerate(items):
-            result = self._result(index, item)
-            try:
-                refuse_on_purpose(item, call.faults)
-                result[self.options.success_key] = self.users.upsert(item)
-            except Refusal as refusal:
-                failed += 1
-                result["error"] = {"code": refusal.code, "message": refusal.message}
-            results.append(result)
-        return outcome(results, failed)
+        def upsert(item: Item) -> dict[str, object]:
+            refuse_on_purpose(item, call.faults)
+            return {self.options.success_key: self.project.upsert(item)}
+
+        return self._each(self._accept(call, bodies.users), upsert)
 
     def _queue_users(self, call: Call) -> Reply:
-        items = self._accept(call, bodies.users)
-        for index, item in enumerate(items):
-            self._enqueue(call, index, item)
-        return self._queued()
+        return self._queue(call, self._accept(call, bodies.users), self.project.upsert)
 
-    def _enqueue(self, call: Call, index: int, item: Item) -> None:
-        def apply() -> None:
+    def _queue(self, call: Call, items: list[Item], apply: Callable[[Item], object]) -> Reply:
+        """Applies items later, and drops those that are refused then."""
+
+        def job(index: int, item: Item) -> None:
             try:
                 refuse_on_purpose(item, call.faults)
-                self.users.upsert(item)
+                apply(item)
             except Refusal as refusal:
                 dropped = Dropped(call.request_id, index, item, refusal.code, refusal.message)
                 self.dropped.append(dropped)
 
-        self._queue.append(apply)
-
-    def _queued(self) -> Reply:
-        if self.options.queue_delay:
-            self._defer(self.options.queue_delay, self.settle)
-        else:
-            self.settle()
+        jobs = [partial(job, index, item) for index, item in enumerate(items)]
+        self._jobs.add(jobs, self.options.queue_delay)
         return Reply(NO_CONTENT)
 
     def _delete_users(self, call: Call) -> Reply:
-        external_ids = [value for name, value in call.query if name == "user_id"]
+        external_ids = call.values("user_id")
         if not external_ids:
             raise Problem(400, "parameter_missing", "user_id is required.", param="user_id")
         if not all(external_ids):
             raise Problem(400, "parameter_invalid_empty", "user_id is empty.", param="user_id")
-        for external_id in external_ids:
-            self._queue.append(partial(self.users.delete, external_id))
-        return self._queued()
+        return self._delete(external_ids)
+
+    def _delete_user(self, call: Call) -> Reply:
+        self._named(call)
+        return self._delete([call.user_id or ""])
+
+    def _delete(self, external_ids: list[str]) -> Reply:
+        jobs = [partial(self.project.delete, external_id) for external_id in external_ids]
+        self._jobs.add(jobs, self.options.delete_delay or self.options.queue_delay)
+        return Reply(NO_CONTENT)
 
     def _list_users(self, call: Call) -> Reply:
         query = dict(call.query)
         wanted = query.get("q", "").casefold()
         found = (
             user
-            for user in self.users
+            for user in self.project.users
             if any(wanted in (text or "").casefold() for text in (user.external_id, user.email))
         )
-        return Reply(200, encode(page(found if wanted else self.users, query)))
+        return Reply(200, encode(page(found if wanted else self.project.users, query, COLUMNS)))
 
     def _get_user(self, call: Call) -> Reply:
-        # What follows is one id, whatever slashes it has.
-        user = self.users.find(unquote(call.path.removeprefix("/users/")))
+        return Reply(200, encode(self._named(call)))
+
+    def _named(self, call: Call) -> User:
+        """The user that a path names.
+
+        Raises:
+            Problem: 404 if there is none.
+        """
+        user = self.project.users.find(call.user_id)
         if user is None:
             raise Problem(404, "resource_missing", "There is no such user.")
-        return Reply(200, encode(user))
+        return user
+
+    def _list_states(self, call: Call) -> Reply:
+        states = self.project.subscriptions.of(self._named(call).id)
+        return Reply(200, encode(page(states, dict(call.query))))
+
+    def _get_project(self, _: Call) -> Reply:
+        about = {"id": self.options.project_id, "name": self.options.project_name}
+        return Reply(200, encode(about))
 
     def _track(self, call: Call) -> Reply:
-        items = self._accept(call, bodies.events)
-        for index, event in enumerate(items):
-            self.events.append(event)
-            if "user" in event:
-                ids = {name: event[name] for name in IDS if name in event}
-                self._enqueue(call, index, event["user"] | ids)
-        return self._queued()
+        return self._queue(call, self._accept(call, bodies.events), self.project.track)
 
-    def _list_subscriptions(self, call: Call) -> Reply:
-        return Reply(200, encode(page(SUBSCRIPTIONS, dict(call.query))))
+    def _list_events(self, call: Call) -> Reply:
+        query = dict(call.query)
+        with_data = one_of(query, "include_payload", ("false", "true")) == "true"
+
+        def shown(event: Event) -> dict[str, object]:
+            user = self.project.users.get(event.user_id)
+            ids = {name: getattr(user, name) for name in ("id", "external_id", "anonymous_id")}
+            return event.plain(ids, with_data=with_data)
+
+        return Reply(200, encode(page(self._events(call), query, show=shown)))
+
+    def _events(self, call: Call) -> Iterator[Event]:
+        """The events that a query asks for."""
+        first, end = moment(call, "from"), moment(call, "to")
+        names = call.values("event_name")
+        external_ids = call.values("external_id")
+        users = {user.id for user in map(self.project.users.find, external_ids) if user}
+        for event in self.project.events:
+            if (
+                first <= event.at < end
+                and (not names or event.name in names)
+                and (not external_ids or event.user_id in users)
+            ):
+                yield event
+
+    def _list_types(self, call: Call) -> Reply:
+        more = {
+            "project_id": self.options.project_id,
+            "created_at": self._began,
+            "updated_at": self._began,
+        }
+        types = self.project.subscriptions.types.values()
+        shown = page(types, dict(call.query), show=lambda kind: asdict(kind) | more)
+        return Reply(200, encode(shown))
 
     def _toggle(self, call: Call) -> Reply:
+        def toggle(item: Item) -> dict[str, object]:
+            self.project.toggle(item)
+            return {"state": item["state"]}
+
         items = self._accept(call, bodies.toggles)
-        known = {subscription.id for subscription in SUBSCRIPTIONS}
-        results: list[dict[str, object]] = []
-        failed = 0
-        for index, item in enumerate(items):
-            number, state = item["subscription_id"], item["state"]
-            user = self.users.find(item.get("external_id"), item.get("anonymous_id"))
-            result = self._result(index, item) | {"subscription_id": number}
-            if user is None or number not in known:
-                failed += 1
-                missing = "user" if user is None else "subscription"
-                message = f"The {missing} could not be resolved."
-                result["error"] = {"code": "resource_missing", "message": message}
-            else:
-                self.subscribed[user.id, number] = state
-                result["state"] = state
-            results.append(result)
-        return outcome(results, failed)
+        return self._each(items, toggle, ("subscription_id",))
 
     def _accept(self, call: Call, check: Callable[[Json], list[Item]]) -> list[Item]:
         """The items of a request that is not refused whole."""
@@ -251,49 +267,48 @@ class Operations:
         refuse_batch_on_purpose(items, call.faults)
         return items
 
-    def _result(self, index: int, item: Mapping[str, Json]) -> dict[str, object]:
-        result: dict[str, object] = {"index": index}
-        if self.options.ids_in_results:
-            result["external_id"] = item.get("external_id")
-            result["anonymous_id"] = item.get("anonymous_id")
-        return result
+    def _each(
+        self,
+        items: list[Item],
+        apply: Callable[[Item], Mapping[str, object]],
+        named: tuple[str, ...] = (),
+    ) -> Reply:
+        """Applies items, and answers with one result for each.
+
+        Args:
+            items: What was sent.
+            apply: Applies one, and gives what its result holds if it was not refused.
+            named: The fields of an item that its result repeats in any case.
+
+        Returns:
+            The answer.
+        """
+        ids = ("external_id", "anonymous_id") if self.options.ids_in_results else ()
+        results: list[dict[str, Any]] = []
+        failed = 0
+        for index, item in enumerate(items):
+            result = {"index": index} | {name: item.get(name) for name in (*ids, *named)}
+            try:
+                result |= apply(item)
+            except Refusal as refusal:
+                failed += 1
+                result["error"] = {"code": refusal.code, "message": refusal.message}
+            results.append(result)
+        body = {"results": results, "succeeded": len(results) - failed, "failed": failed}
+        return Reply(200, encode(body), failed=failed)
 
 
-def outcome(results: list[dict[str, Any]], failed: int) -> Reply:
-    """The answer to a batch."""
-    body = {"results": results, "succeeded": len(results) - failed, "failed": failed}
-    return Reply(200, encode(body), failed=failed)
-
-
-def refuse_on_purpose(item: Item, faults: Sequence[Fault]) -> None:
-    """Lets ``item_error`` happen.
+def moment(call: Call, name: str) -> datetime:
+    """A moment in the query.
 
     Raises:
-        Refusal: If it is this item's turn.
+        Problem: If it is not there, or is none.
     """
-    for fault in faults:
-        if fault.effect == "item_error" and item.get("external_id") in fault.external_ids:
-            raise Refusal(fault.code or "validation_failed", fault.message)
-
-
-def refuse_batch_on_purpose(items: Sequence[Item], faults: Sequence[Fault]) -> None:
-    """Lets ``refuse_batch`` happen.
-
-    Raises:
-        Problem: If a guilty item is there.
-    """
-    for fault in faults:
-        if fault.effect != "refuse_batch":
-            continue
-        guilty = [
-            index
-            for index, item in enumerate(items)
-            if index == fault.index or item.get("external_id") in fault.external_ids
-        ]
-        if not guilty:
-            continue
-        status = fault.status or 422
-        usual = "parameter_invalid_format" if status == 400 else "validation_failed"  # noqa: PLR2004
-        code = fault.code or usual
-        flaws = [Flaw(index, "email", code, fault.message) for index in guilty]
-        raise Problem(status, code, fault.message, flaws=flaws if fault.named else ())
+    values = call.values(name)
+    if not values:
+        raise Problem(400, "parameter_missing", f"{name} is required.", param=name)
+    try:
+        return moments.read_complete(values[-1])
+    except ValueError as error:
+        message = f"{name} must be a date and time with an offset, such as 2026-11-01T00:00:00Z."
+        raise Problem(400, "parameter_invalid_format", message, param=name) from error

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from target_spotzee.sandbox.subscriptions import USUAL_TYPES
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from target_spotzee.sandbox.limits import Tier
     from target_spotzee.sandbox.problems import ParamStyle
+    from target_spotzee.sandbox.subscriptions import SubscriptionType
 
-Role: TypeAlias = Literal["viewer", "editor", "admin"]
+# From the one that may do least to the one that may do most.
+Role: TypeAlias = Literal["support", "smtpproxy", "editor", "publisher", "admin"]
 
 KEY = "sk_sandbox"
 VERSION = "2026-04-28"
@@ -21,7 +25,13 @@ VERSION = "2026-04-28"
 class Options:
     """What can be set, with the contract's values as defaults.
 
+    From ``case_blind`` to ``delete_delay`` are habits of the platform that Spotzee descends from.
+    No document tells of them, so a client must be right with and without each.
+
     Attributes:
+        project_id: What ``GET /me`` tells of the project, and users of where they belong.
+        project_name: Likewise.
+        subscription_types: What users can subscribe to.
         keys: The role of each secret key.
         versions: The known dates of ``Spotzee-Version``; the first is the default.
         latency_ms: How long each write takes.
@@ -32,17 +42,27 @@ class Options:
         tier: The writes per second that a key may make; None: not limited.
         over_quota: Whether every write is refused with 402.
         max_body_bytes: Larger bodies are refused with 413.
+        max_url_bytes: Longer addresses are refused with 431.
         param_style: How ``errors[].param`` names an item; ``none``: no ``errors`` at all.
         success_key: Where a result carries its user.
         ids_in_results: Whether a result names its item's ids.
         case_blind: Whether ids that differ only in case are the same.
+        accent_blind: Whether ids that differ only in accents are the same.
         phone_attributes: Whether a phone adds ``phone_country`` and ``phone_is_valid`` to ``data``.
+        phone_wipes: Whether a phone without ``data`` beside it wipes what ``data`` the user had.
+        doubles: Whether numbers in ``data`` are kept as doubles.
+        subscribe_on_create: Whether a new user with an address is subscribed to every type of
+            that channel.
         queue_delay: Seconds until a queued write is applied.
+        delete_delay: Seconds until a DELETE is applied; 0: as long as any other queued write.
         shuffle_queue: Whether queued items are applied in any order.
         keep_requests: How many requests and versions of users are remembered; None: all.
         seed: Makes what is random the same in each run.
     """
 
+    project_id: int = 1
+    project_name: str = "Sandbox"
+    subscription_types: Sequence[SubscriptionType] = USUAL_TYPES
     keys: Mapping[str, Role] = field(default_factory=lambda: {KEY: "editor"})
     versions: tuple[str, ...] = (VERSION,)
     latency_ms: float = 0
@@ -53,12 +73,18 @@ class Options:
     tier: Tier | None = None
     over_quota: bool = False
     max_body_bytes: int = 5 * 1_048_576
+    max_url_bytes: int = 16 * 1024
     param_style: ParamStyle = "dot"
     success_key: Literal["user", "contact"] = "user"
     ids_in_results: bool = True
     case_blind: bool = False
+    accent_blind: bool = False
     phone_attributes: bool = False
+    phone_wipes: bool = False
+    doubles: bool = False
+    subscribe_on_create: bool = False
     queue_delay: float = 0
+    delete_delay: float = 0
     shuffle_queue: bool = False
     keep_requests: int | None = None
     seed: int = 0

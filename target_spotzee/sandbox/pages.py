@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import re
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from target_spotzee.sandbox.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100
@@ -20,50 +23,70 @@ class Numbered(Protocol):
 
     @property
     def id(self) -> int:
-        """Its place in the order."""
+        """Its number, which no other one has."""
 
 
 T = TypeVar("T", bound=Numbered)
 
+# Where something stands: the column's value, nulls first, and among equals the number.
+Place: TypeAlias = tuple[bool, str, int]
 
-def page(things: Iterable[T], query: Mapping[str, str]) -> dict[str, object]:
-    """The page that a query asks for. Whatever ``sort`` says, it is sorted by id.
+# The column, its value, and the number.
+_Cursor: TypeAlias = tuple[str, str | None, int]
+
+
+def page(
+    things: Iterable[T],
+    query: Mapping[str, str],
+    columns: Sequence[str] = ("id",),
+    show: Callable[[T], object] | None = None,
+) -> dict[str, object]:
+    """The page that a query asks for.
+
+    Args:
+        things: The whole list, in any order.
+        query: ``limit``, ``cursor``, ``page``, ``sort`` and ``direction``.
+        columns: What it can be sorted by; the first is the default.
+        show: Makes of a thing what is shown of it; None: all.
+
+    Returns:
+        The page as the API answers it.
 
     Raises:
         Problem: If the query makes no sense.
     """
     limit = _limit(query)
-    direction = _one_of(query, "direction", ("asc", "desc"))
-    which = _one_of(query, "page", ("next", "prev"))
-    edge = _edge(query)
-    ordered = sorted(things, key=lambda thing: thing.id, reverse=direction == "desc")
-    before = [] if edge is None else [t for t in ordered if _precedes(t.id, edge, direction)]
-    after = [t for t in ordered[len(before) :] if t.id != edge]
+    sort = one_of(query, "sort", columns)
+    is_down = one_of(query, "direction", ("asc", "desc")) == "desc"
+    which = one_of(query, "page", ("next", "prev"))
+    edge = _edge(query, sort)
+
+    def place(thing: T) -> Place:
+        return _place(_value(thing, sort), thing.id)
+
+    ordered = sorted(things, key=place, reverse=is_down)
+    before: list[T] = []
+    if edge is not None:
+        before = [t for t in ordered if (place(t) > edge if is_down else place(t) < edge)]
+    after = [t for t in ordered[len(before) :] if place(t) != edge]
     if which == "prev" and edge is not None:
         shown, has_more, has_less = before[-limit:], True, len(before) > limit
     else:
         shown, has_more, has_less = after[:limit], len(after) > limit, edge is not None
     return {
-        "results": shown,
-        "nextCursor": _cursor(shown[-1]) if shown and has_more else None,
-        "prevCursor": _cursor(shown[0]) if shown and has_less else None,
+        "results": shown if show is None else [show(thing) for thing in shown],
+        "nextCursor": _cursor(shown[-1], sort) if shown and has_more else None,
+        "prevCursor": _cursor(shown[0], sort) if shown and has_less else None,
         "limit": limit,
     }
 
 
-def _precedes(number: int, edge: int, direction: str) -> bool:
-    return number > edge if direction == "desc" else number < edge
+def one_of(query: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """A parameter that takes a few words only; the first is the default.
 
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_LIMIT):
-        message = f"limit must be an integer from 1 to {LARGEST_LIMIT}."
-        raise Problem(400, "parameter_invalid_format", message, param="limit")
-    return int(text)
-
-
-def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    Raises:
+        Problem: If it has another value.
+    """
     value = query.get(name, allowed[0])
     if value not in allowed:
         message = f"{name} must be one of: {', '.join(allowed)}."
@@ -71,18 +94,37 @@ def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> st
     return value
 
 
-def _cursor(thing: Numbered) -> str:
-    return base64.urlsafe_b64encode(f"id:{thing.id}".encode()).decode()
+def _limit(query: Mapping[str, str]) -> int:
+    text = query.get("limit", str(DEFAULT_LIMIT))
+    if not (re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= LARGEST_LIMIT):
+        message = f"limit must be an integer from 1 to {LARGEST_LIMIT}."
+        raise Problem(400, "parameter_invalid_format", message, param="limit")
+    return int(text)
 
 
-def _edge(query: Mapping[str, str]) -> int | None:
-    """The id that a cursor stands for."""
+def _value(thing: Numbered, sort: str) -> str | None:
+    value: str | None = None if sort == "id" else getattr(thing, sort)
+    return value
+
+
+def _place(value: str | None, number: int) -> Place:
+    return value is not None, value or "", number
+
+
+def _cursor(thing: Numbered, sort: str) -> str:
+    cursor = msgspec.json.encode((sort, _value(thing, sort), thing.id))
+    return base64.urlsafe_b64encode(cursor).decode()
+
+
+def _edge(query: Mapping[str, str], sort: str) -> Place | None:
+    """Where the thing stands, or stood, that a cursor means."""
     if "cursor" not in query:
         return None
     try:
-        kind, _, number = base64.urlsafe_b64decode(query["cursor"]).decode().partition(":")
-        if kind == "id":
-            return int(number)
+        cursor = base64.urlsafe_b64decode(query["cursor"])
+        column, value, number = msgspec.json.decode(cursor, type=_Cursor)
     except (binascii.Error, ValueError):
-        pass
-    raise Problem(404, "resource_missing", "No page has this cursor.", param="cursor")
+        column = ""
+    if column != sort:
+        raise Problem(404, "resource_missing", "No page has this cursor.", param="cursor")
+    return _place(value, number)

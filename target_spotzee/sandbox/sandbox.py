@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from target_spotzee.sandbox import moments
 from target_spotzee.sandbox.faults import Fault, Faults
 from target_spotzee.sandbox.operations import BASE
 from target_spotzee.sandbox.options import Options
@@ -29,8 +30,7 @@ WAIT_SECONDS = 30
 
 def utc_now() -> str:
     """The time as Spotzee writes it."""
-    now = datetime.now(timezone.utc)
-    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moments.write(datetime.now(timezone.utc))
 
 
 class Sandbox:
@@ -64,6 +64,7 @@ class Sandbox:
         self.faults.replace(faults)
         self.key = next(iter(self.options.keys), "")
         self._server = Server(self.options, self.faults, clock, utc_now)
+        self._project = self._server.operations.project
         self._host = host
         self._listener = Listener(self._server, host, port)
         self._loop: asyncio.AbstractEventLoop
@@ -115,13 +116,13 @@ class Sandbox:
     @property
     def users(self) -> dict[str, PlainUser]:
         """The users that have an external_id, by it."""
-        users = self._server.operations.users
+        users = self._project.users
         return self._ask(lambda: {u.external_id: u.plain() for u in users if u.external_id})
 
     @property
     def anonymous_users(self) -> dict[str, PlainUser]:
         """The users that have no external_id, by their anonymous_id."""
-        users = self._server.operations.users
+        users = self._project.users
         return self._ask(
             lambda: {
                 u.anonymous_id: u.plain() for u in users if u.anonymous_id and not u.external_id
@@ -130,20 +131,35 @@ class Sandbox:
 
     def user(self, external_id: str) -> PlainUser | None:
         """One user, if there is one."""
-        users = self._server.operations.users
+        users = self._project.users
         found = self._ask(lambda: users.find(external_id))
         return found.plain() if found else None
 
     def history(self, external_id: str) -> list[PlainUser]:
         """What a user was after each upsert, in the order in which they were applied."""
-        users = self._server.operations.users
+        users = self._project.users
         versions = self._ask(lambda: list(users.versions))
         return [version.plain() for version in versions if version.external_id == external_id]
 
     @property
     def events(self) -> list[Item]:
-        """The events, in order."""
-        return self._ask(lambda: list(self._server.operations.events))
+        """The events as they were sent, in order."""
+        return self._ask(lambda: [event.item for event in self._project.events])
+
+    @property
+    def subscriptions(self) -> dict[str, dict[int, int]]:
+        """The states of the users that have an external_id: by user, then by type.
+
+        A user without any is there, too. The types are in ``options.subscription_types``.
+        """
+        project = self._project
+        return self._ask(
+            lambda: {
+                user.external_id: project.subscriptions.states(user.id)
+                for user in project.users
+                if user.external_id
+            }
+        )
 
     @property
     def dropped(self) -> list[Dropped]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_spotzee.sandbox.faults import Fault, Faults
+    from target_spotzee.sandbox.operations import Operation
     from target_spotzee.sandbox.options import Options
 
 _FILES = {"/": ("page.html", "text/html"), "/openapi.yaml": ("openapi.yaml", "application/yaml")}
@@ -81,7 +82,7 @@ class Server:
         """The aiohttp application."""
         app = web.Application(client_max_size=self.options.max_body_bytes)
         # Whatever the path is, newlines included: what is there is for the operations to say.
-        app.router.add_route("*", "/{rest:(?s:.*)}", self._serve)
+        app.router.add_route("*", "/{rest:(?s:.*)}", self._serve, expect_handler=wire.let_continue)
         app.on_cleanup.append(self._stop)
         return app
 
@@ -99,7 +100,9 @@ class Server:
             body, content_type = self._files[path]
             return web.Response(body=body, content_type=content_type, charset="utf-8")
         if http.method == "GET" and path == "/live":
-            body = live(self.operations.users, self.journal, next(iter(self.options.keys), ""))
+            body = live(
+                self.operations.project.users, self.journal, next(iter(self.options.keys), "")
+            )
             return web.Response(body=body, content_type="application/json")
         self._arrived += 1
         request = Request(
@@ -129,16 +132,19 @@ class Server:
                 fault = call.faults[0]
                 request.fault = fault.effect
             reply = await self._strike(http, call, request, fault)
+        except ConnectionError:
+            self.journal.cut_off(request)
+            return wire.reset(http)
         except Problem as problem:
             reply = problem.reply(request.request_id, self.options.param_style)
-        if reply is None:
+        if reply is None or wire.is_gone(http):
             self.journal.end(request, None)
             return wire.reset(http)
         request.failed = reply.failed
         headers = self._headers(request, reply)
         if fault and fault.effect == "drip":
             response = await wire.drip(http, reply, headers, fault.seconds)
-            self.journal.end(request, reply.status)
+            self.journal.end(request, None if wire.is_gone(http) else reply.status)
             return response
         # The client can't have seen the answer before the request has ended.
         self.journal.end(request, reply.status)
@@ -147,11 +153,24 @@ class Server:
         return wire.respond(reply, headers)
 
     async def _read(self, http: web.Request, request: Request) -> Call:
-        too_large = False
+        """The request, once it has arrived whole.
+
+        Raises:
+            ConnectionError: If its client hangs up before.
+            Problem: If it is too much, or no HTTP.
+        """
+        problem: Problem | None = None
         try:
             request.body = await http.read()
         except web.HTTPRequestEntityTooLarge:
-            too_large = True
+            message = f"The body is over {self.options.max_body_bytes} bytes: send fewer items."
+            problem = Problem(413, "validation_failed", message)
+        except web.RequestPayloadError:
+            message = "The body is not encoded as the headers say."
+            problem = Problem(400, "parameter_invalid_format", message)
+        if len(http.raw_path) > self.options.max_url_bytes:
+            message = f"The address is over {self.options.max_url_bytes} bytes: send fewer ids."
+            problem = Problem(431, "validation_failed", message)
         inside = request.path.startswith(f"{BASE}/")
         call = Call(
             request.method,
@@ -166,9 +185,8 @@ class Server:
         writes = request.method in WRITES
         self.journal.begin(request, lambda: wire.is_gone(http), writes=writes)
         self._addresses.admit(http.remote or "", request.path)
-        if too_large:
-            message = f"The body is over {self.options.max_body_bytes} bytes: send fewer items."
-            raise Problem(413, "validation_failed", message)
+        if problem is not None:
+            raise problem
         return call
 
     async def _strike(
@@ -198,7 +216,7 @@ class Server:
     async def _operate(self, call: Call, request: Request, wait_seconds: float = 0) -> Reply:
         """Runs the operation, unless its key says that it has run already."""
         try:
-            operation = self.operations.route(call.method, call.path)
+            operation = self.operations.route(call)
             key = access.authenticate(request.headers, self.options.keys)
             access.version(request.headers, self.options.versions)
             idempotency_key = request.idempotency_key if self.options.idempotency else None
@@ -220,7 +238,7 @@ class Server:
 
     async def _run(
         self,
-        operation: Callable[[Call], Reply],
+        operation: Operation,
         call: Call,
         request: Request,
         wait_seconds: float,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from target_spotzee.sandbox.doubles import as_doubles
 from target_spotzee.sandbox.emails import is_email
 from target_spotzee.sandbox.problems import Refusal
+from target_spotzee.sandbox.spellings import without_accents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +23,23 @@ PlainUser: TypeAlias = dict[str, Any]
 
 IDS = ("external_id", "anonymous_id")
 FIRST_CLASS = ("email", "phone", "timezone", "locale")
-_SPACING = re.compile(r"[\s().-]")
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+# What a list of users can be sorted by.
+COLUMNS = ("id", *IDS, *FIRST_CLASS, "created_at", "updated_at")
+# The sizes of columns, in characters.
+LONGEST: Mapping[str, int] = {
+    "external_id": 255,
+    "anonymous_id": 255,
+    "email": 255,
+    "phone": 64,
+    "timezone": 50,
+    "locale": 255,
+}
+# Nearly all phones are E.164 already, and a tenth of the time tells so. Only a zero behind the
+# country's code may be one to drop. Codes have three digits, but for these.
+_SHORT_CODE = "(?:[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])"
+_E164 = re.compile(
+    rf"(?=\+[0-9]{{7,15}}\Z)\+(?:{_SHORT_CODE}|(?!{_SHORT_CODE})[1-9][0-9][0-9])[1-9][0-9]*"
+)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +64,31 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in (*IDS, *FIRST_CLASS, "data")}
 
 
+class Change(NamedTuple):
+    """What an upsert did.
+
+    Attributes:
+        user: The user as it is now.
+        before: The user as it was; None: there was none.
+        merged: The anonymous user that turned out to be the same, and is gone.
+    """
+
+    user: User
+    before: User | None = None
+    merged: User | None = None
+
+
 class Users:
     """All users, by either id.
 
     Args:
         now: The time as an ISO 8601 string.
+        project_id: Where they belong.
         case_blind: Whether ids that differ only in case are the same; the first spelling stays.
+        accent_blind: Whether ids that differ only in accents are the same, likewise.
         phone_attributes: Whether a phone adds attributes to ``data``.
+        phone_wipes: Whether a phone without ``data`` beside it wipes what was in ``data``.
+        doubles: Whether numbers in ``data`` are kept as doubles.
         keep_versions: How many applied versions are remembered; None: all.
     """
 
@@ -61,13 +96,24 @@ class Users:
         self,
         now: Callable[[], str],
         *,
+        project_id: int = 1,
         case_blind: bool = False,
+        accent_blind: bool = False,
         phone_attributes: bool = False,
+        phone_wipes: bool = False,
+        doubles: bool = False,
         keep_versions: int | None = None,
     ) -> None:
         self._now = now
-        self._fold: Callable[[str], str] = str.casefold if case_blind else str
+        self._project_id = project_id
+        self._folds = [
+            fold
+            for fold, is_on in ((str.casefold, case_blind), (without_accents, accent_blind))
+            if is_on
+        ]
         self._phone_attributes = phone_attributes
+        self._phone_wipes = phone_wipes
+        self._doubles = doubles
         self._by_id: dict[int, User] = {}
         self._external: dict[str, int] = {}
         self._anonymous: dict[str, int] = {}
@@ -91,6 +137,10 @@ class Users:
                 break
         return list(found.values())
 
+    def get(self, number: int) -> User:
+        """The user with this number."""
+        return self._by_id[number]
+
     def find(self, external_id: str | None = None, anonymous_id: str | None = None) -> User | None:
         """The user with either id."""
         number = None
@@ -100,20 +150,20 @@ class Users:
             number = self._anonymous.get(self._fold(anonymous_id))
         return None if number is None else self._by_id[number]
 
-    def upsert(self, item: Mapping[str, Json]) -> User:
+    def upsert(self, item: Mapping[str, Json]) -> Change:
         """Applies an item whose shape is right.
 
         A field that is absent is left alone, a first-class field that is null is cleared,
         ``data`` is merged key by key.
 
+        Returns:
+            What it did.
+
         Raises:
             Refusal: If the item is at odds with its own rules, or with another user.
         """
-        email = item.get("email")
-        if email is not None and not is_email(email):
-            code = "validation_failed"
-            raise Refusal(code, "email is not a valid address")
-        user = self._resolve(item.get("external_id"), item.get("anonymous_id"))
+        check_values(item)
+        user, before, merged = self._resolve(item.get("external_id"), item.get("anonymous_id"))
         changes: dict[str, Any] = {name: item[name] for name in FIRST_CLASS if name in item}
         for name in IDS:
             # An empty id says nothing; another spelling of the same id changes nothing.
@@ -124,44 +174,56 @@ class Users:
             ):
                 changes[name] = item[name]
         data = item.get("data") or {}
+        if self._doubles:
+            data = as_doubles(data)
         phone = changes.get("phone")
         if phone is not None:
             changes["phone"] = phone = normalise_phone(phone)
+            if self._phone_wipes and "data" not in item:
+                changes["data"] = {}
             if self._phone_attributes:
                 data = data | phone_attributes(phone)
         if data:
-            changes["data"] = {**user.data, **data}
+            changes["data"] = changes.get("data", user.data) | data
         changed = replace(user, **changes, updated_at=self._now())
         self._put(changed, before=user)
         self.versions.append(changed)
-        return changed
+        return Change(changed, before, merged)
 
-    def delete(self, external_id: str) -> bool:
-        """Removes a user; whether there was one."""
+    def delete(self, external_id: str) -> User | None:
+        """Removes a user.
+
+        Returns:
+            The user that there was.
+        """
         user = self.find(external_id)
         if user is not None:
             self._remove(user)
-        return user is not None
+        return user
 
-    def _resolve(self, external_id: str | None, anonymous_id: str | None) -> User:
+    def _resolve(self, external_id: str | None, anonymous_id: str | None) -> Change:
         """The user an item is about: found, linked, merged, or new."""
         known = self.find(external_id)
         anonymous = self.find(anonymous_id=anonymous_id)
         if known is None and anonymous is None:
             self._last_id += 1
             now = self._now()
-            return User(id=self._last_id, created_at=now, updated_at=now)
+            project = self._project_id
+            return Change(
+                User(id=self._last_id, project_id=project, created_at=now, updated_at=now)
+            )
         if anonymous is None or known is anonymous or not external_id:
-            return known or anonymous  # type: ignore[return-value] # one of them is there
+            one: User = known or anonymous  # type: ignore[assignment] # one of them is there
+            return Change(one, before=one)
         if anonymous.external_id is not None:
             code = "state_conflict"
             raise Refusal(code, "anonymous_id belongs to a user with another external_id")
         if known is None:
-            return anonymous
+            return Change(anonymous, before=anonymous)
         if known.anonymous_id is not None:
             code = "state_conflict"
             raise Refusal(code, "external_id belongs to a user with another anonymous_id")
-        return self._merge(known, anonymous)
+        return Change(self._merge(known, anonymous), before=known, merged=anonymous)
 
     def _merge(self, known: User, anonymous: User) -> User:
         """One user out of two: what is known wins, the anonymous one fills the gaps."""
@@ -170,6 +232,12 @@ class Users:
             name: getattr(anonymous, name) for name in FIRST_CLASS if getattr(known, name) is None
         }
         return replace(known, **gaps, data={**anonymous.data, **known.data})
+
+    def _fold(self, text: str) -> str:
+        """What is the same for all spellings of an id."""
+        for fold in self._folds:
+            text = fold(text)
+        return text
 
     def _same(self, one: str | None, other: str | None) -> bool:
         if one is None or other is None:
@@ -194,12 +262,35 @@ class Users:
             self._anonymous.pop(self._fold(user.anonymous_id), None)
 
 
+def check_values(item: Mapping[str, Json]) -> None:
+    """Lets an item pass whose values can be stored.
+
+    Raises:
+        Refusal: If one is too long, or the email is none.
+    """
+    code = "validation_failed"
+    for field, longest in LONGEST.items():
+        text = item.get(field)
+        if text is not None and len(text) > longest:
+            raise Refusal(code, f"{field} has more than {longest} characters")
+    email = item.get("email")
+    if email is not None and not is_email(email):
+        raise Refusal(code, "email is not a valid address")
+
+
 def normalise_phone(phone: str) -> str:
-    """E.164 where dropping the spacing is all it takes, else the phone as it is."""
+    """E.164 if the phone is an international number, however spelt, else the phone as it is."""
     if _E164.fullmatch(phone):
         return phone
-    bare = _SPACING.sub("", phone)
-    return bare if _E164.fullmatch(bare) else phone
+    import phonenumbers  # noqa: PLC0415 - few need it, and it is slow to load
+
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    if not phonenumbers.is_possible_number(number):
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def phone_attributes(phone: str) -> dict[str, Json]:

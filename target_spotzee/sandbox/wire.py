@@ -42,6 +42,12 @@ def is_gone(http: web.BaseRequest) -> bool:
     return http.transport is None or http.transport.is_closing()
 
 
+async def let_continue(http: web.BaseRequest) -> None:
+    """Asks a client for the body if it waits to be asked, and if it is still there."""
+    if http.transport is not None:
+        http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 def reset(http: web.BaseRequest) -> web.Response:
     """Resets the connection; what is returned reaches nobody."""
     if http.transport is not None and not http.transport.is_closing():

@@ -67,3 +67,15 @@ class Client:
 
     def get(self, path: str, **how: Any) -> requests.Response:
         return self.send("GET", path, **how)
+
+
+def problem(response: requests.Response, status: int, code: str) -> dict[str, Any]:
+    """The body of a refusal that looks as the contract says."""
+    body: dict[str, Any] = response.json()
+    assert response.status_code == status
+    assert response.headers["Content-Type"].startswith("application/problem+json")
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert (body["status"], body["code"], body["error"]) == ("error", code, body["message"])
+    assert body["title"]
+    assert body["type"]
+    return body

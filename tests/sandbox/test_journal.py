@@ -47,6 +47,13 @@ def test_two_writes_of_one_user_at_once_overlap(journal: Journal) -> None:
     assert journal.max_in_flight == 2
 
 
+def test_spellings_that_the_server_may_take_for_one_user_overlap(journal: Journal) -> None:
+    begin(journal, request(1, "Zoë"))
+    begin(journal, request(2, "ZOE"))
+
+    assert list(journal.overlaps) == ["external_id:zoe"]
+
+
 def test_one_after_the_other_does_not(journal: Journal) -> None:
     journal.end(begin(journal, request(1, "ada")), 200)
     begin(journal, request(2, "ada"))

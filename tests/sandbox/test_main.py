@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from target_spotzee.sandbox import Sandbox
 from target_spotzee.sandbox.__main__ import main
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ COMMAND = (sys.executable, "-m", "target_spotzee.sandbox")
 def test_it_says_where_it_is_and_ends_when_asked(number: int, tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps([{"effect": "status", "status": 503, "nth": [2]}]))
-    arguments = ("--port", "0", "--key", "sk_a=viewer", "--faults", str(faults))
+    arguments = ("--port", "0", "--key", "sk_a=support", "--faults", str(faults))
 
     with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -40,6 +42,35 @@ def test_it_says_where_it_is_and_ends_when_asked(number: int, tmp_path: Path) ->
     assert line.startswith("Spotzee sandbox: api_url http://127.0.0.1:")
     assert statuses == [200, 503, 403]
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("how", ["on", "off"])
+def test_each_trap_can_be_set(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = []
+
+    def begin(self: Sandbox) -> None:
+        begun.append(self.options)
+        raise OSError(errno.EADDRINUSE, "")
+
+    monkeypatch.setattr(Sandbox, "start", begin)
+    switches = ["--case-blind", "--accent-blind", "--phone-attributes", "--phone-wipes"]
+    switches += ["--doubles", "--subscribe-on-create"]
+    main([*switches, "--queue-delay", "2", "--delete-delay", "0.5"] if how == "on" else [])
+    (options,) = begun
+
+    assert capsys.readouterr().out == ""
+    assert {
+        options.case_blind,
+        options.accent_blind,
+        options.phone_attributes,
+        options.phone_wipes,
+        options.doubles,
+        options.subscribe_on_create,
+    } == {how == "on"}
+    delays = (options.queue_delay, options.delete_delay)
+    assert delays == ((2, 0.5) if how == "on" else (0, 0))
 
 
 def test_a_port_that_is_taken_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +101,16 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--key", "pk_a"], ["--key", "sk_a=king"], ["--faults", "nowhere.json"], ["--tier", "free"]],
+    [
+        ["--key", "pk_a"],
+        ["--key", "sk_a=viewer"],
+        ["--faults", "nowhere.json"],
+        ["--tier", "free"],
+        ["--delete-delay", "soon"],
+        ["--delete-delay", "-1"],
+        ["--queue-delay", "inf"],
+        ["--queue-delay", "nan"],
+    ],
 )
 def test_wrong_arguments_are_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -78,7 +118,9 @@ def test_wrong_arguments_are_refused(
     with pytest.raises(SystemExit):
         main(arguments)
 
-    assert arguments[1] in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert arguments[1] in told
+    assert "invalid _" not in told
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""What users are subscribed to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_spotzee.sandbox.users import User
+
+Channel: TypeAlias = Literal["email", "text", "push", "webhook", "in_app"]
+
+SUBSCRIBED = 1
+# The field that holds the address on a channel.
+ADDRESSES: Mapping[Channel, str] = {"email": "email", "text": "phone"}
+
+
+class SubscriptionType(msgspec.Struct, frozen=True):
+    """A type of message that a user can subscribe to."""
+
+    id: int
+    name: str
+    channel: Channel
+    is_public: bool = False
+
+
+USUAL_TYPES = (SubscriptionType(1, "Newsletter", "email"), SubscriptionType(2, "Offers", "text"))
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """The state that a user has for a type."""
+
+    subscription_id: int
+    state: int
+    name: str
+    channel: Channel
+
+    @property
+    def id(self) -> int:
+        """Its place in a list."""
+        return self.subscription_id
+
+
+class Subscriptions:
+    """The states of all users. A user has one for each type, or none.
+
+    Args:
+        types: The types that there are.
+    """
+
+    def __init__(self, types: Sequence[SubscriptionType]) -> None:
+        self.types = {kind.id: kind for kind in types}
+        self._states: dict[int, dict[int, int]] = {}
+
+    def states(self, user_id: int) -> dict[int, int]:
+        """The states that a user has, by type."""
+        return dict(self._states.get(user_id, ()))
+
+    def of(self, user_id: int) -> list[Subscription]:
+        """The same, with what there is to say of each type."""
+        return [
+            Subscription(number, state, self.types[number].name, self.types[number].channel)
+            for number, state in self.states(user_id).items()
+        ]
+
+    def set(self, user_id: int, type_id: int, state: int) -> None:
+        """Sets a state."""
+        self._states.setdefault(user_id, {})[type_id] = state
+
+    def subscribe(self, user: User) -> None:
+        """Subscribes a user to every type of the channels on which it has an address."""
+        for kind in self.types.values():
+            field = ADDRESSES.get(kind.channel)
+            if field is not None and getattr(user, field) is not None:
+                self.set(user.id, kind.id, SUBSCRIBED)
+
+    def forget(self, user_id: int) -> None:
+        """Removes the states of a user."""
+        self._states.pop(user_id, None)
+
+    def move(self, user_id: int, heir_id: int) -> None:
+        """Gives the states of a user to another one, who keeps its own."""
+        states = self._states.pop(user_id, None)
+        if states is not None:
+            self._states[heir_id] = states | self._states.get(heir_id, {})
