@@ -13,20 +13,18 @@ from typing import IO, Any
 import click
 from singer_sdk import Target
 from singer_sdk.cli import plugin_cli
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import (
     ConfigValidationError,
     MapExpressionError,
     StreamMapConfigError,
 )
-from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.plugin_base import _ConfigInput
 
 from target_spotzee import configuration, summary
 from target_spotzee.exceptions import RunError, SettingsError, SpotzeeError, unexpected
 from target_spotzee.mapping import Mapping
 from target_spotzee.rehearsal import Rehearsal
 from target_spotzee.run import Run
+from target_spotzee.sdk import ConfigInput, classproperty, parse_environment_config
 from target_spotzee.settings import read_settings
 from target_spotzee.stdio import check_input, check_output, complain, say
 
@@ -79,9 +77,9 @@ class CommandTarget(Target):
         ctx: click.Context,
         param: click.Option,  # noqa: ARG003 - the SDK's signature
         value: tuple[str, ...],
-    ) -> _ConfigInput:
+    ) -> ConfigInput:
         """Read configuration files; one that can't be read ends with exit code 2."""
-        given = _ConfigInput(parse_env="ENV" in value)
+        given = ConfigInput(parse_env="ENV" in value)
         for path in value:
             if path == "ENV":
                 continue
@@ -122,7 +120,7 @@ class CommandTarget(Target):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: _ConfigInput | None = None,
+        config: ConfigInput | None = None,
         file_input: IO[str] | None = None,
         check: bool = False,
         dry_run: bool = False,
@@ -148,7 +146,7 @@ class CommandTarget(Target):
         if misuse:
             cls.logger.error("%s", misuse)
             sys.exit(2)
-        given = config or _ConfigInput()
+        given = config or ConfigInput()
         rehearsal = Rehearsal(show_values=show_values) if dry_run else None
         if dry_run and not given.config.get("api_key"):
             given.config["api_key"] = "sk_none_needed"
@@ -176,7 +174,7 @@ class CommandTarget(Target):
     @classmethod
     def _wired(
         cls,
-        given: _ConfigInput,
+        given: ConfigInput,
         rehearsal: Rehearsal | None,
         limit: int | None,
     ) -> CommandTarget:
@@ -205,7 +203,7 @@ class CommandTarget(Target):
             raise unexpected(error) from None
 
     @classmethod
-    def _summary_settings(cls, given: _ConfigInput) -> dict[str, Any]:
+    def _summary_settings(cls, given: ConfigInput) -> dict[str, Any]:
         """Return what a refusal's summary needs, however wrong the other settings are."""
         found = {**given.config}
         for name in ("summary_path", "rejects_path", "run_id"):

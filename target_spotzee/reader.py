@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import IO, Any, Literal
 
 import msgspec
-from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_spotzee import codec
 from target_spotzee.exceptions import InputError
+from target_spotzee.sdk import GenericSingerReader
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):

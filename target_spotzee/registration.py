@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
-from singer_sdk.helpers._flattening import flatten_schema
 from singer_sdk.mapper import CustomStreamMap, PluginMapper
 
 from target_spotzee.exceptions import InputError, MappingError
 from target_spotzee.maps import definitions_of, faults
 from target_spotzee.nearness import did_you_mean
 from target_spotzee.schemas import Schema, is_open
+from target_spotzee.sdk import flatten_schema
 
 _DUPLICATE = "Duplicate column name produced in schema: "
 

@@ -12,7 +12,6 @@ from singer_sdk.exceptions import (
     ConfigValidationError,
     RecordsWithoutSchemaException,
 )
-from singer_sdk.helpers._flattening import FlatteningOptions, flatten_key
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 from singer_sdk.sinks import Sink
 
@@ -35,6 +34,7 @@ from target_spotzee.rejects import LESS_EXCLUDED, Reason
 from target_spotzee.replay import Mark, Replay
 from target_spotzee.run import now
 from target_spotzee.schemas import read_schema
+from target_spotzee.sdk import FlatteningOptions, flatten_key
 from target_spotzee.sink import IgnoringSink, SpotzeeSink
 
 
