@@ -174,14 +174,14 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         allowed_values=list(INVALID_FIELDS),
         title="Invalid fields",
         description="An email, phone, timezone or locale that can't be right: `drop` it, send"
-        " `null`, or `reject` the record.",
+        " `null`, or `reject` the record. With `null`, a NaN in data becomes null, too.",
     ),
     th.Property(
         "phone_region",
         th.StringType,
         title="Phone region",
         description="ISO country of national phone numbers (`AU`), which become E.164; without it"
-        " phones go as they are.",
+        " national ones go as they are.",
     ),
     th.Property(
         "reject_mode",
@@ -223,7 +223,8 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Validate records",
-        description="Reject records that break their stream's own schema.",
+        description="Reject records that break their stream's own schema. What of the schema can't"
+        " be used is told once and left out.",
     ),
 ).to_dict()
 
