@@ -123,6 +123,7 @@ def test_the_whole_of_it() -> None:
     summary.requests.split += 1
     summary.reject("field_invalid", "users", 2)
     summary.invalid_fields.update(["email", "email", "phone"])
+    summary.mended_fields.update(["email"])
     summary.states_printed = 4
     ended = {"read": 3, "confirmed": 2, "accepted": 0, "folded": 0, "unchanged": 0}
     ended |= {"ignored": 0, "filtered": 0, "rejected": 1, "unsettled": 0}
@@ -144,6 +145,7 @@ def test_the_whole_of_it() -> None:
         },
         "rejects": {"field_invalid": {"count": 1, "keys": ["users:2"]}},
         "invalid_fields": {"email": 2, "phone": 1},
+        "mended_fields": {"email": 1},
         "streams": {"users": ended},
         "state": {"held_at": 2, "why": "state held at record 2", "printed": 4},
     }

@@ -125,12 +125,6 @@ class TestFaultsThatEndTheInput:
         assert READ + 10_000 < len(sandbox.users) < READ + 50_000
         assert result.states[-1] == {"read": READ}
 
-    def test_an_input_that_can_t_be_read_is_one_line(self, target: Target) -> None:
-        with (target.folder / "written").open("wb") as file:
-            process = target.start(stdin=file.fileno())
-            out, err = process.communicate()
-        assert_told(target.result(process, out, err), 1, "the input can't be read")
-
 
 class TestRecordsThatAreNoJson:
     """One record's fault: it is rejected, the others arrive."""
