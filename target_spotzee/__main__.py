@@ -7,12 +7,12 @@ import gc
 
 def main() -> None:
     """Run the target and exit with its code."""
-    from target_spotzee import stdio
+    from target_spotzee.singer import stdio
 
     stdio.keep_places()
     # Nothing that is being imported is garbage; looking for some takes a seventh of the start.
     gc.disable()
-    from target_spotzee.target import TargetSpotzee
+    from target_spotzee.singer.target import TargetSpotzee
 
     gc.enable()
     with stdio.told_to_the_end():

@@ -19,11 +19,15 @@ from datetime import datetime, timezone
 from singer_sdk import metrics
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 
-from target_spotzee import summary as summaries
-from target_spotzee.backlog import Backlog
-from target_spotzee.client import Client, Endpoint
-from target_spotzee.connection import Connection, new_session
-from target_spotzee.dispatch import Dispatcher
+from target_spotzee.api.client import Client, Endpoint
+from target_spotzee.api.connection import Connection, new_session
+from target_spotzee.api.gate import Gate
+from target_spotzee.api.pacing import Pacer
+from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.delivery.dispatch import Dispatcher
+from target_spotzee.delivery.dry_run import Rehearsal
+from target_spotzee.delivery.loader import Loader
+from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.exceptions import (
     InputError,
     LimitReachedError,
@@ -34,17 +38,13 @@ from target_spotzee.exceptions import (
     SpotzeeError,
     unexpected,
 )
-from target_spotzee.gate import Gate
-from target_spotzee.ledger import Ledger
-from target_spotzee.loader import Loader
-from target_spotzee.pacing import Pacer
-from target_spotzee.rehearsal import Rehearsal
-from target_spotzee.rejects import RejectsFile
-from target_spotzee.settings import Settings
-from target_spotzee.settlement import Settlement
-from target_spotzee.stdio import say
-from target_spotzee.summary import Summary
-from target_spotzee.wakeup import Wakeup
+from target_spotzee.outcome import summary as summaries
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.rejects import RejectsFile
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.outcome.summary import Summary
+from target_spotzee.settings.declaration import Settings
+from target_spotzee.singer.stdio import say
 
 STOP_GRACE_SECONDS = 9.0
 """How long requests under way may take to end, so that the process is gone within ten."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Item
 from target_spotzee.codec import decode, encode_unicode
-from target_spotzee.ledger import Ledger, Origin, Stretch, Ticket
-from target_spotzee.mapping import User
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.batch import Item
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.records import Origin, Stretch, Ticket
 
 ORIGIN = Origin(
     "users",

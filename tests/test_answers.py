@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from target_spotzee.answers import (
+from target_spotzee.api.answers import (
     Again,
     Answer,
     Delivered,

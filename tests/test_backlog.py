@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee import backlog as backlogs
-from target_spotzee.backlog import Backlog
-from target_spotzee.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item
-from target_spotzee.mapping import User
+from target_spotzee.delivery import backlog as backlogs
+from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item
 from tests import strategies
 from tests.strategies import encode
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Batch, Item, fold
 from target_spotzee.codec import decode
-from target_spotzee.mapping import User
-from target_spotzee.trace import Trace
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.batch import Batch, Item, fold
 from tests import strategies
 from tests.strategies import encode
 

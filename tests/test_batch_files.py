@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from target_spotzee.batch_files import records_of
 from target_spotzee.exceptions import InputError
+from target_spotzee.singer.batch_files import records_of
 
 ROWS = [{"id": number} for number in range(5)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()

@@ -8,15 +8,15 @@ import uuid
 from contextlib import closing
 from datetime import datetime, timezone
 
-from target_spotzee.answers import Delivered
-from target_spotzee.batch import Batch
-from target_spotzee.client import Client, Endpoint
-from target_spotzee.connection import Connection, new_session
-from target_spotzee.gate import Gate
-from target_spotzee.mapping import User
-from target_spotzee.pacing import Pacer
+from target_spotzee.api.answers import Delivered
+from target_spotzee.api.client import Client, Endpoint
+from target_spotzee.api.connection import Connection, new_session
+from target_spotzee.api.gate import Gate
+from target_spotzee.api.pacing import Pacer
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.batch import Batch
 from target_spotzee.sandbox import Fault, Sandbox
-from target_spotzee.trace import Trace
 from tests import strategies
 
 

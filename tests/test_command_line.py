@@ -12,7 +12,7 @@ import pytest
 
 from target_spotzee.__main__ import main
 from target_spotzee.sandbox import Sandbox
-from target_spotzee.settings import CONFIG_JSONSCHEMA
+from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
 from tests import singer
 from tests.process import PROGRAM, Target
 

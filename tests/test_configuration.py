@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from target_spotzee.configuration import ignored_variables, read_environment, read_file
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.target import TargetSpotzee
+from target_spotzee.settings.configuration import ignored_variables, read_environment, read_file
+from target_spotzee.singer.target import TargetSpotzee
 
 TargetSpotzee.append_builtin_config(TargetSpotzee.config_jsonschema)
 PROPERTIES: dict[str, Any] = TargetSpotzee.config_jsonschema["properties"]

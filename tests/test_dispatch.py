@@ -20,21 +20,22 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_spotzee.answers import Delivered, ItemError, Refused
-from target_spotzee.backlog import Backlog
-from target_spotzee.batch import Batch
-from target_spotzee.dispatch import Dispatcher
+from target_spotzee.api.answers import Delivered, ItemError, Refused
+from target_spotzee.api.gate import Gate, StoppedError
+from target_spotzee.api.pacing import Pacer
+from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.delivery.dispatch import Dispatcher
+from target_spotzee.delivery.loader import Loader
+from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.exceptions import RunError, SpotzeeError
-from target_spotzee.gate import Gate, StoppedError
-from target_spotzee.ledger import Ledger, Origin
-from target_spotzee.loader import Loader
-from target_spotzee.mapping import User
-from target_spotzee.pacing import Pacer
-from target_spotzee.rejects import RejectsFile
-from target_spotzee.settlement import Settlement
-from target_spotzee.summary import Records, Summary
-from target_spotzee.trace import Trace
-from target_spotzee.wakeup import Wakeup
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.batch import Batch
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.rejects import RejectsFile
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.outcome.summary import Records, Summary
+from target_spotzee.records import Origin
 from tests import model
 
 ORIGIN = Origin(

@@ -25,17 +25,19 @@ from typing import Any
 import pytest
 
 import target_spotzee
-from target_spotzee import answers, exceptions, run
-from target_spotzee.answers import Again, Answer, Delivered, Refused, StaleKey
-from target_spotzee.entries import Entry, read_entries
+from target_spotzee import exceptions, run
+from target_spotzee.api import answers
+from target_spotzee.api.answers import Again, Answer, Delivered, Refused, StaleKey
 from target_spotzee.exceptions import RecordError, RunError
-from target_spotzee.ledger import Ledger, Origin
-from target_spotzee.mapping import Mapping
-from target_spotzee.rejects import Reason, RejectsFile
+from target_spotzee.mapping.streams import Entry, read_entries
+from target_spotzee.mapping.users import Mapping
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.rejects import Reason, RejectsFile
+from target_spotzee.outcome.summary import Records, Requests, Summary
+from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import FAULTS
-from target_spotzee.settings import problems, read_settings
-from target_spotzee.summary import Records, Requests, Summary
+from target_spotzee.settings.declaration import problems, read_settings
 from tests import singer
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target

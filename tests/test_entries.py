@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from target_spotzee.entries import Entries, Entry, read_entries, read_region
 from target_spotzee.exceptions import SettingsError
+from target_spotzee.mapping.streams import Entries, Entry, read_entries, read_region
 
 DEFAULT = Entry(null_values="omit", invalid_fields="null", phone_region="AU")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from target_spotzee.entries import Entry
-from target_spotzee.exclusion import hidden_columns
+from target_spotzee.mapping.exclusion import hidden_columns
+from target_spotzee.mapping.streams import Entry
 from tests import singer
 from tests.process import Target
 

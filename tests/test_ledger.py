@@ -8,7 +8,8 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.ledger import Ledger, Ticket
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.records import Ticket
 from tests.strategies import ORIGIN
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import target_spotzee.lines
+import target_spotzee.singer.lines
+from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.exceptions import InterruptedRunError, RunError
-from target_spotzee.lines import Lines
-from target_spotzee.wakeup import Wakeup
+from target_spotzee.singer.lines import Lines
 
 LONG_SECONDS = 60.0
 
@@ -104,7 +104,7 @@ class TestEndless:
     def test_a_line_without_an_end_ends_the_run(
         self, before: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(target_spotzee.lines, "MAX_LINE_BYTES", 2 * 2**20)
+        monkeypatch.setattr(target_spotzee.singer.lines, "MAX_LINE_BYTES", 2 * 2**20)
         path = tmp_path / "input"
         path.write_bytes(before + b"QXZJ" * 2**20)
         seen: list[bytes] = []
@@ -119,7 +119,7 @@ class TestEndless:
     def test_one_that_is_just_not_too_long_is_given(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(target_spotzee.lines, "MAX_LINE_BYTES", 2**20)
+        monkeypatch.setattr(target_spotzee.singer.lines, "MAX_LINE_BYTES", 2**20)
         lines = [b"x" * 2**20, b"y" * (2**20 - 1), b"z" * 2**20]
         path = tmp_path / "input"
         path.write_bytes(b"\n".join(lines))

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.entries import Entry, read_entries
 from target_spotzee.exceptions import MappingError, RecordError
-from target_spotzee.mapping import Mapping, Record, User
+from target_spotzee.mapping.streams import Entry, read_entries
+from target_spotzee.mapping.users import Mapping, User
+from target_spotzee.records import Record
 from tests import strategies
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_spotzee.maps import definitions_of, faults
+from target_spotzee.mapping.stream_maps import definitions_of, faults
 
 COLUMNS = ["id", "email", "first_name"]
 FUNCTIONS = ["md5", "str", "datetime"]

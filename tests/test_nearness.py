@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_spotzee.nearness import nearest
+from target_spotzee.mapping.names import nearest
 
 KNOWN = ["api_key", "api_url", "max_in_flight", "max_rejects", "rejects_path", "run_id", "streams"]
 KNOWN += ["stream_maps"]

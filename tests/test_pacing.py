@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from target_spotzee.pacing import (
+from target_spotzee.api.pacing import (
     MAX_BACKOFF_SECONDS,
     Pacer,
     backoff_seconds,

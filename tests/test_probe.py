@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from target_spotzee.client import Client, Endpoint
-from target_spotzee.connection import Connection, new_session
+from target_spotzee.api.client import Client, Endpoint
+from target_spotzee.api.connection import Connection, new_session
+from target_spotzee.api.gate import Gate
+from target_spotzee.api.pacing import Pacer
 from target_spotzee.exceptions import RunError
-from target_spotzee.gate import Gate
-from target_spotzee.pacing import Pacer
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import singer
 from tests.process import Target

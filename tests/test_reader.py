@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from target_spotzee import codec
 from target_spotzee.exceptions import RunError
-from target_spotzee.reader import MessageReader
+from target_spotzee.singer.reader import MessageReader
 from tests import strategies
 
 TYPES = ("SCHEMA", "RECORD", "STATE")
@@ -27,7 +27,7 @@ def listen(*lines: str | bytes) -> list[dict[str, Any]]:
 
 
 def as_file(lines: Any) -> IO[str]:
-    """Anything that can be iterated over will do, as `target_spotzee.lines` does."""
+    """Anything that can be iterated over will do, as `target_spotzee.singer.lines` does."""
     return cast("IO[str]", iter(lines))
 
 

@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_spotzee import marks
 from target_spotzee.exceptions import RunError, SettingsError
-from target_spotzee.ledger import Ledger, Origin, Ticket
-from target_spotzee.marks import content_id
-from target_spotzee.reader import MessageReader
-from target_spotzee.rejects import Reason, RejectsFile
+from target_spotzee.outcome import marks
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.marks import content_id
+from target_spotzee.outcome.rejects import Reason, RejectsFile
+from target_spotzee.records import Origin, Ticket
+from target_spotzee.singer.reader import MessageReader
 from tests import strategies
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.exceptions import InputError
-from target_spotzee.schemas import Schema, is_open, obstacle, read_schema
+from target_spotzee.schemas.schema import Schema, is_open, obstacle, read_schema
 
 TEXT = {"type": ["null", "string"]}
 

@@ -12,10 +12,10 @@ import pytest
 from singer_sdk.cli import plugin_cli
 
 import target_spotzee
-from target_spotzee import sdk
-from target_spotzee.reader import MessageReader
-from target_spotzee.sink import SpotzeeSink
-from target_spotzee.target import TargetSpotzee
+from target_spotzee.singer import sdk
+from target_spotzee.singer.reader import MessageReader
+from target_spotzee.singer.sink import SpotzeeSink
+from target_spotzee.singer.target import TargetSpotzee
 
 METHODS = (FunctionType, classmethod, property, sdk.classproperty, plugin_cli)
 OURS = {TargetSpotzee, SpotzeeSink, MessageReader}

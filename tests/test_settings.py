@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.entries import Entries, Entry
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.settings import CONFIG_JSONSCHEMA, Settings, problems, read_settings
+from target_spotzee.mapping.streams import Entries, Entry
+from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA, Settings, problems, read_settings
 from tests import strategies
 
 KEY = {"api_key": "sk_secret"}

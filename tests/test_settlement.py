@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.batch import Item
 from target_spotzee.exceptions import RejectLimitError
-from target_spotzee.ledger import Ledger, Origin, Ticket
-from target_spotzee.mapping import User
-from target_spotzee.rejects import Reason, RejectsFile
-from target_spotzee.settlement import Settlement
-from target_spotzee.summary import Records, Summary
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.batch import Item
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.rejects import Reason, RejectsFile
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.outcome.summary import Records, Summary
+from target_spotzee.records import Origin, Ticket
 from tests import strategies
 from tests.strategies import ORIGIN
 

@@ -11,7 +11,7 @@ from singer_sdk.testing.suites import SingerTestSuite
 from singer_sdk.testing.target_tests import TargetRecordMissingKeyProperty
 
 from target_spotzee.sandbox import Sandbox
-from target_spotzee.target import TargetSpotzee
+from target_spotzee.singer.target import TargetSpotzee
 
 SANDBOX = Sandbox()
 SANDBOX.start()

@@ -123,7 +123,7 @@ class TestInput:
 def test_a_place_that_was_closed_is_given_to_no_file(tmp_path: Path, redirection: str) -> None:
     """Else what a library prints to it would end in the rejects file."""
     program = (
-        "from target_spotzee.stdio import keep_places; keep_places();"
+        "from target_spotzee.singer.stdio import keep_places; keep_places();"
         f"file = open('{tmp_path}/number', 'w'); file.write(str(file.fileno()))"
     )
     command = ["sh", "-c", f'{sys.executable} -c "$0" {redirection}', program]

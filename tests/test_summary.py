@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.summary import Records, Requests, Summary, as_text, keep, problem_with
-from target_spotzee.trace import Trace
+from target_spotzee.objects.attempts import Trace
+from target_spotzee.outcome.summary import Records, Requests, Summary, as_text, keep, problem_with
 
 ENDS = ("confirmed", "accepted", "folded", "unchanged", "ignored", "filtered", "rejected")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from target_spotzee.validation import RecordCheck
+from target_spotzee.schemas.check import RecordCheck
 from tests import singer
 from tests.process import Target
 

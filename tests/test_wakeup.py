@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.exceptions import InterruptedRunError
-from target_spotzee.wakeup import Wakeup
 
 
 @pytest.fixture

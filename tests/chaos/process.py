@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-_CLI = "from target_spotzee.target import TargetSpotzee as t; t.cli()"
+_CLI = "from target_spotzee.singer.target import TargetSpotzee as t; t.cli()"
 
 PATIENCE_SECONDS = 90.0
 """A process that takes longer than this hangs."""

@@ -17,7 +17,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.sandbox import Sandbox
-from target_spotzee.target import TargetSpotzee
+from target_spotzee.singer.target import TargetSpotzee
 from tests import strategies
 from tests.process import assert_adds_up
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from singer_sdk.plugin_base import _ConfigInput
 
-from target_spotzee.configuration import read_file
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.sandbox import Sandbox
-from target_spotzee.target import TargetSpotzee
+from target_spotzee.settings.configuration import read_file
+from target_spotzee.singer.target import TargetSpotzee
 from tests import singer, strategies
 
 TargetSpotzee.append_builtin_config(TargetSpotzee.config_jsonschema)

@@ -1,0 +1,1 @@
+"""Spotzee's HTTP."""

@@ -1,0 +1,90 @@
+"""A run without Spotzee: what would be sent, shown and not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from target_spotzee import codec
+from target_spotzee.api.answers import Delivered
+from target_spotzee.mapping.users import Mapping
+from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.batch import Batch
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    ((float, Decimal), "number"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "object"),
+)
+
+
+class Rehearsal:
+    """Takes batches in place of Spotzee and remembers what they looked like.
+
+    Args:
+        show_values: Show an example of each value, and the first request's body, not types only.
+    """
+
+    def __init__(self, *, show_values: bool = False) -> None:
+        self._show_values = show_values
+        self._first_body: bytes | None = None
+        self._examples: dict[str, dict[tuple[str, ...], Any]] = {}
+
+    def send(self, batch: Batch, trace: Trace) -> Delivered:
+        """Take a batch as it would have been sent."""
+        trace.attempts = 1
+        self._first_body = self._first_body or batch.body
+        for item in batch.items:
+            for body, ticket in item.parts:
+                examples = self._examples.setdefault(ticket.origin.stream, {})
+                for path, value in _leaves(codec.decode(body)):
+                    if examples.get(path) is None:
+                        examples[path] = value
+        return Delivered()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def report(self, mappings: Iterable[Mapping]) -> str:
+        """Return the effective mapping of each stream as a table, for a person."""
+        lines: list[str] = []
+        for mapping in mappings:
+            examples = self._examples.get(mapping.stream, {})
+            rows = [("column", "field", "example" if self._show_values else "type")]
+            rows += [
+                (source, ".".join(path) or "(not sent)", self._shown(examples.get(path)))
+                for source, path in mapping.table()
+            ]
+            widths = [max(len(row[i]) for row in rows) for i in range(3)]
+            lines.append(f"stream {mapping.stream}")
+            lines += [
+                "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+                for row in rows
+            ]
+        if self._show_values and self._first_body is not None:
+            lines += ["first request", self._first_body.decode()]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _shown(self, value: object) -> str:
+        if value is None:
+            return ""
+        if self._show_values:
+            return str(value)[:60]
+        return next((name for kind, name in _KINDS if isinstance(value, kind)), "")
+
+
+def _leaves(payload: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the user's fields and attributes, and the attributes of mapped objects."""
+    for name, value in payload.items():
+        if name != "data":
+            yield (name,), value
+            continue
+        for key, attribute in value.items():
+            yield ("data", key), attribute
+            if isinstance(attribute, dict):
+                for inner, leaf in attribute.items():
+                    yield ("data", key, inner), leaf

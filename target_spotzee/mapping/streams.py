@@ -1,0 +1,212 @@
+"""The ``streams`` setting: which stream is mapped how, as its owner wrote it.
+
+Meltano unfolds the dotted keys of an object setting at every level, so
+``{"public.customers": {"mapping": {"data.city": "town"}}}`` may arrive as
+``{"public": {"customers": {"mapping": {"data": {"city": "town"}}}}}``. Both come out of
+`read_entries` the same. Only a stream whose dotted name has a part called ``mapping`` can't be told
+once it is unfolded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from target_spotzee import fields
+from target_spotzee.exceptions import SettingsError
+from target_spotzee.mapping.names import nearest
+
+NULL_VALUES = ("send", "omit")
+INVALID_FIELDS = ("drop", "null", "reject")
+UNMAPPED = ("data", "ignore")
+
+_CHOICES = {
+    "null_values": NULL_VALUES,
+    "invalid_fields": INVALID_FIELDS,
+    "unmapped": UNMAPPED,
+}
+KEYS = frozenset({"mapping", "exclude", "phone_region", *_CHOICES})
+"""What an entry takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one stream's columns become users.
+
+    Attributes:
+        mapping: Path in the user, ``("email",)`` or ``("data", "plan")``, to its source: a column,
+            a dotted path into one, or ``""`` to leave the field alone.
+        unmapped: ``data`` sends the other columns under their own names, ``ignore`` doesn't.
+        exclude: Globs of columns that never leave this machine.
+        null_values: ``send`` or ``omit``.
+        invalid_fields: ``drop``, ``null`` or ``reject``.
+        phone_region: ISO country of national phone numbers.
+    """
+
+    mapping: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    unmapped: str = "data"
+    exclude: tuple[str, ...] = ()
+    null_values: str = "send"
+    invalid_fields: str = "drop"
+    phone_region: str | None = None
+
+    def excludes(self, column: str) -> bool:
+        """Say whether a column must not leave this machine."""
+        return any(fnmatchcase(column, pattern) for pattern in self.exclude)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of the ``streams`` setting, and what holds without one.
+
+    Attributes:
+        default: The entry of a stream that maps itself, with the settings' own policies.
+        by_stream: Stream name or glob to entry; ``None`` where the setting is not there at all.
+    """
+
+    default: Entry
+    by_stream: Mapping[str, Entry] | None = None
+
+    def find(self, stream: str) -> Entry | None:
+        """Return a stream's entry: its own, else that of the glob with the most letters that fits.
+
+        The order of entries says nothing: unfolding changes it.
+
+        Returns:
+            ``None`` if there are entries, but none for this stream.
+        """
+        if self.by_stream is None:
+            return self.default
+        if stream in self.by_stream:
+            return self.by_stream[stream]
+        fitting = [pattern for pattern in self.by_stream if fnmatchcase(stream, pattern)]
+        if not fitting:
+            return None
+        return self.by_stream[max(fitting, key=lambda glob: (len(glob.replace("*", "")), glob))]
+
+
+def read_entries(setting: object, default: Entry) -> Entries:
+    """Read the ``streams`` setting.
+
+    Args:
+        setting: The setting's value, unfolded by Meltano or not; ``None`` or ``{}`` if not set.
+        default: The policies that an entry does not set itself.
+
+    Raises:
+        SettingsError: An entry is malformed; the message names the place.
+    """
+    if setting is None or setting == {}:
+        return Entries(default)
+    if not isinstance(setting, dict):
+        raise SettingsError("streams: must be an object of stream name: entry")
+    by_stream: dict[str, Entry] = {}
+    for name, node in setting.items():
+        for stream, entry in _unfold(name, node):
+            if stream in by_stream:
+                raise SettingsError(f"streams.{stream}: is there twice")
+            by_stream[stream] = _read_entry(f"streams.{stream}", entry, default)
+    return Entries(default, by_stream)
+
+
+def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the streams below a node; keys that no entry has are the rest of a dotted name."""
+    if node is None:
+        node = {}
+    stream, _, last = name.rpartition(".")
+    if stream and last in KEYS and not _holds_entry(node):
+        raise SettingsError(
+            f'streams.{name}: is no stream; write {{"{stream}": {{"{last}": …}}}}',
+        )
+    if not isinstance(node, dict):
+        raise SettingsError(f"streams.{name}: must be an object with {', '.join(sorted(KEYS))}")
+    entry = {key: value for key, value in node.items() if key in KEYS}
+    if entry or not node:
+        yield name, entry
+    for key, below in node.items():
+        if key in KEYS:
+            continue
+        meant = nearest(key, KEYS)
+        says_nothing = below is None or below == {}
+        goes_on = not entry if says_nothing else isinstance(below, dict)
+        # A stream's name may hold a word that is nearly a key; an entry below it tells.
+        if not goes_on or (meant and not _holds_entry(below)):
+            raise SettingsError(
+                f"streams.{name}: unknown key {key!r}; an entry takes {', '.join(sorted(KEYS))}"
+                + (f"; did you mean {meant!r}?" if meant else ""),
+            )
+        yield from _unfold(f"{name}.{key}", below)
+
+
+def _holds_entry(node: object) -> bool:
+    """Say whether there is a key of an entry below a node."""
+    return isinstance(node, dict) and (
+        not KEYS.isdisjoint(node) or any(map(_holds_entry, node.values()))
+    )
+
+
+def _read_entry(place: str, entry: dict[str, Any], default: Entry) -> Entry:
+    policies: dict[str, str] = {}
+    for key, choices in _CHOICES.items():
+        value = entry.get(key)
+        if value is not None:
+            if value not in choices:
+                raise SettingsError(f"{place}.{key}: must be one of {', '.join(choices)}")
+            policies[key] = value
+    exclude = entry.get("exclude") or []
+    if not isinstance(exclude, list) or not all(isinstance(item, str) for item in exclude):
+        raise SettingsError(f"{place}.exclude: must be a list of column names or globs")
+    return Entry(
+        mapping=_read_mapping(f"{place}.mapping", entry.get("mapping")),
+        unmapped=policies.get("unmapped", default.unmapped),
+        exclude=tuple(exclude),
+        null_values=policies.get("null_values", default.null_values),
+        invalid_fields=policies.get("invalid_fields", default.invalid_fields),
+        phone_region=read_region(f"{place}.phone_region", entry.get("phone_region"))
+        or default.phone_region,
+    )
+
+
+def read_region(place: str, value: object) -> str | None:
+    """Read a ``phone_region`` setting: an ISO country, or nothing.
+
+    Raises:
+        SettingsError: It is no country that phone numbers can belong to.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not fields.known_region(value.upper()):
+        raise SettingsError(f"{place}: must be a two-letter ISO country such as AU")
+    return value.upper()
+
+
+def _read_mapping(place: str, setting: object) -> dict[tuple[str, ...], str]:
+    """Return a mapping's leaves: path in the user to source."""
+    if setting is None:
+        return {}
+    if not isinstance(setting, dict):
+        raise SettingsError(f'{place}: must be an object such as {{"external_id": "id"}}')
+    mapping: dict[tuple[str, ...], str] = {}
+    for path, source in _leaves(place, (), setting):
+        if path in mapping:
+            raise SettingsError(f"{place}: {'.'.join(path)} is mapped twice")
+        mapping[path] = source
+    return mapping
+
+
+def _leaves(
+    place: str,
+    path: tuple[str, ...],
+    node: object,
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the leaves of a mapping; ``data.plan: x`` and ``data: {plan: x}`` are the same leaf."""
+    if node is None:
+        yield path, ""
+    elif isinstance(node, str):
+        yield path, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(f"{place}.{key}", (*path, *key.split(".")), value)
+    else:
+        raise SettingsError(f"{place}: must be the name of a column")

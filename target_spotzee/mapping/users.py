@@ -1,0 +1,350 @@
+"""From a record to a Spotzee user.
+
+A stream's mapping is compiled once, when its SCHEMA arrives; what is wrong with it is said then,
+before anything of that stream is sent. After that a record takes one pass.
+
+What Spotzee makes of a user: an absent field is left alone, a first-class field that is null is
+cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from target_spotzee import codec, fields
+from target_spotzee.exceptions import RecordError
+from target_spotzee.mapping.columns import is_tap_own
+from target_spotzee.mapping.sources import FIELDS, IDS, Path, Sources, listed
+from target_spotzee.mapping.streams import Entry
+from target_spotzee.records import Ids, Record
+
+_ABSENT: Any = object()
+_ASTRAY: Any = object()
+"""What a path finds that leads into something else than an object."""
+_MAX_KNOWN_COLUMNS = 10_000
+
+
+class User(msgspec.Struct):
+    """One user as a request carries it.
+
+    Attributes:
+        payload: The item of the request's array: ids, first-class fields, ``data``.
+        invalid: What could not be right and was dropped or cleared: fields, and attributes by their
+            path (``data.plan``).
+        mended: Fields that are right without what did not belong to them.
+        ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
+        identities: What a user must not share to be somebody else for certain: the ids, their kinds
+            kept apart, casefolded since Spotzee's collation may be case-blind.
+    """
+
+    payload: dict[str, Any]
+    invalid: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    ids: Ids = (None, None)
+    identities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        external = self.payload.get("external_id")
+        anonymous = self.payload.get("anonymous_id")
+        self.ids = external, anonymous
+        if external is None:
+            self.identities = ("a" + str(anonymous).casefold(),)
+        elif anonymous is None:
+            self.identities = ("e" + external.casefold(),)
+        else:
+            self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
+
+
+class Mapping:
+    """A stream's compiled mapping.
+
+    Args:
+        stream: The stream's name, for messages.
+        columns: The SCHEMA's properties: column name to JSON Schema.
+        key_properties: The stream's key.
+        entry: How its owner wants it mapped.
+        is_open: Whether records hold columns that the SCHEMA does not name.
+
+    Raises:
+        MappingError: The entry does not fit the SCHEMA, or gives no way to an identity.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        columns: dict[str, Any],
+        key_properties: Iterable[str],
+        entry: Entry,
+        *,
+        is_open: bool = False,
+    ) -> None:
+        self.stream = stream
+        self._entry = entry
+        self._columns = columns
+        self._send_nulls = entry.null_values == "send"
+        self._invalid_fields = entry.invalid_fields
+
+        sources = Sources(stream, columns, entry, is_open=is_open)
+        found = sources.compile(list(key_properties))
+        self._warnings = sources.warnings
+        self._used = sources.used
+        self._ids = [(name, found.pop((name,))) for name in IDS if (name,) in found]
+        self._fields = [
+            (name, found.pop((name,)), fields.ORDINARY[name], self._normaliser(name))
+            for name in FIELDS
+            if (name,) in found
+        ]
+        self._attributes = [(path[1:], source) for path, source in found.items()]
+        self._taken = {path[0] for path, _ in self._attributes if len(path) == 1}
+        self._known: set[str] = set()
+        self._elsewhere: list[str] = []
+        self._unnamed: list[str] = []
+        self._columns_before: tuple[str, ...] = ()
+        self._learn(columns)
+
+    def warnings(self, before_maps: Iterable[str] | None = ()) -> list[str]:
+        """Return what a person should know about this mapping though it can be run.
+
+        Args:
+            before_maps: The tap's own columns, which may be excluded by name, too; ``None`` if the
+                excluded ones are not among them any more.
+        """
+        found = []
+        if before_maps is not None:
+            columns = {*self._columns, *before_maps}
+            found += [
+                f"stream {self.stream!r}: exclude {pattern!r} fits no column"
+                for pattern in self._entry.exclude
+                if not any(fnmatchcase(column, pattern) for column in columns)
+            ]
+        external_id = str(dict(self._ids).get("external_id", ""))
+        if "email" in external_id.lower().replace("-", ""):
+            found.append(
+                f"stream {self.stream!r}: external_id comes from a column that looks like an e-mail"
+                " address; a user who changes address becomes another user",
+            )
+        return found + self._warnings
+
+    def warnings_of_records(self) -> list[str]:
+        """Return what a person should know about the records that were mapped so far."""
+        if not self._unnamed:
+            return []
+        names = listed(self._unnamed)
+        return [f"stream {self.stream!r}: its SCHEMA does not name what goes to data: {names}"]
+
+    def table(self) -> list[tuple[str, Path]]:
+        """Return where each column goes: its name, or a path into it, and the path in the user.
+
+        The latter is empty for a column that is not sent.
+        """
+        rows: list[tuple[str, Path]]
+        rows = [(str(source), (name,)) for name, source in self._ids]
+        rows += [(str(source), (name,)) for name, source, _, _ in self._fields]
+        rows += [(str(source), ("data", *path)) for path, source in self._attributes]
+        own = self._entry.unmapped == "data"
+        for column in self._columns:
+            if column not in self._elsewhere:
+                rows.append((column, ("data", column) if own else ()))
+            elif column not in self._used and column not in self._taken:
+                rows.append((column, ()))
+        return rows + [(column, ("data", column)) for column in self._unnamed]
+
+    def user(self, record: Record) -> User:
+        """Map a record.
+
+        Args:
+            record: Column to value; it is not changed, but the user may share its objects.
+
+        Raises:
+            RecordError: It has no identity, or a field that can't be right under ``reject``.
+        """
+        payload = self._identity(record)
+        invalid: tuple[str, ...] = ()
+        mended: tuple[str, ...] = ()
+        for name, (column, path), ordinary, normalise in self._fields:
+            value = record.get(column, _ABSENT)
+            if path:
+                value = _inside(value, path)
+            if type(value) is str and ordinary(value):
+                payload[name] = value
+            elif value is not _ABSENT:
+                if not self._take(payload, name, value, normalise):
+                    invalid += (name,)
+                elif name == "email" and payload.get(name) not in (None, _trimmed(value)):
+                    mended += (name,)
+        data, astray = self._data(record)
+        # A phone that comes without data wipes all attributes of the user on Spotzee's ancestor.
+        if data or "phone" in payload:
+            payload["data"] = data
+        return User(payload, invalid + astray, mended)
+
+    def sound(self, user: User) -> User:
+        """Return a user whose data can be sent as JSON, of a record that may hold what is none.
+
+        Raises:
+            RecordError: Its data holds a number that is none, and is not to be sent as null; or it
+                is nested too deeply.
+        """
+        data: dict[str, Any] = user.payload.get("data", {})
+        cleared: dict[str, Any] = {}
+        for name, value in data.items():
+            path = f"data.{name}"
+            try:
+                proper = codec.proper(value)
+            except RecursionError:
+                raise RecordError("record_too_deep", f"{path} is too deep", path) from None
+            if proper is not value:
+                if self._invalid_fields != "null":
+                    message = f"{path} holds a number that is none: NaN, infinite, or out of bounds"
+                    raise RecordError("number_invalid", message, path)
+                cleared[name] = proper
+        if not cleared:
+            return user
+        invalid = *user.invalid, *(f"data.{name}" for name in cleared)
+        return User({**user.payload, "data": {**data, **cleared}}, invalid, user.mended)
+
+    def _take(
+        self,
+        payload: dict[str, Any],
+        name: str,
+        value: Any,  # noqa: ANN401 - a record holds any JSON value
+        normalise: Callable[[Any], str],
+    ) -> bool:
+        """Put a field into a payload as it should be; say whether it could be right."""
+        value = _trimmed(value)
+        if value is None or value == "":  # a blank one counts as null
+            if self._send_nulls:
+                payload[name] = None
+            return True
+        try:
+            payload[name] = normalise(value)
+        except ValueError as error:
+            if self._invalid_fields == "reject":
+                raise RecordError("field_invalid", f"{name} {error}", name) from None
+            if self._invalid_fields == "null":
+                payload[name] = None
+            return False
+        return True
+
+    def ids(self, record: Record) -> Ids | None:
+        """Return the ids of a record that may be no user, if it has any."""
+        try:
+            return User(self._identity(record)).ids
+        except RecordError:
+            return None
+
+    def _identity(self, record: Record) -> dict[str, Any]:
+        """Return a payload that holds the ids; a null one beside another is left out."""
+        payload: dict[str, Any] = {}
+        for name, (column, path) in self._ids:
+            value = record.get(column)
+            if path:
+                value = _inside(value, path)
+            if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
+                continue
+            try:
+                payload[name] = fields.identity(value)
+            except ValueError as error:
+                raise RecordError("identity_invalid", f"{name} {error}", name) from None
+        if not payload:
+            names = " or ".join(name for name, _ in self._ids)
+            raise RecordError("identity_missing", f"no value for {names}", self._ids[0][0])
+        return payload
+
+    def _data(self, record: Record) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return a record's attributes, and the names of those that could not be right."""
+        data: dict[str, Any] = {}
+        astray: tuple[str, ...] = ()
+        if self._entry.unmapped == "data":
+            columns = tuple(record)
+            if columns != self._columns_before:
+                if not record.keys() <= self._known:
+                    self._learn(record)
+                self._columns_before = columns
+            data = record.copy()
+            for column in self._elsewhere:
+                data.pop(column, None)
+            if not self._send_nulls:
+                data = {column: value for column, value in data.items() if value is not None}
+        for path, (column, inside) in self._attributes:
+            value = _inside(record.get(column, _ABSENT), inside)
+            if value is None and not self._send_nulls:
+                continue
+            if value is _ASTRAY:
+                name = ".".join(("data", *path))
+                value = self._stray(name, column)
+                astray += (name,)
+            if value is not _ABSENT:
+                _put(data, path, value)
+        return data, astray
+
+    def _stray(self, name: str, column: str) -> Any:  # noqa: ANN401 - null or `_ABSENT`
+        """Return what becomes of an attribute whose path leads into what is no object."""
+        if self._invalid_fields == "reject":
+            message = f"{name} is mapped from inside {column!r}, which is no object"
+            raise RecordError("field_invalid", message, name)
+        return None if self._invalid_fields == "null" else _ABSENT
+
+    def _learn(self, columns: Iterable[str]) -> None:
+        """Decide once which columns don't go to data under their own names.
+
+        Args:
+            columns: All of a record's: what is forgotten when there are too many is learnt anew.
+        """
+        if len(self._known) > _MAX_KNOWN_COLUMNS:
+            self._known.clear()
+            self._elsewhere.clear()
+            self._unnamed.clear()
+        for column in columns:
+            if column in self._known:
+                continue
+            self._known.add(column)
+            if (
+                column in self._used
+                or column in self._taken
+                or is_tap_own(column)
+                or self._entry.excludes(column)
+            ):
+                self._elsewhere.append(column)
+            elif column not in self._columns:
+                self._unnamed.append(column)
+
+    def _normaliser(self, name: str) -> Callable[[Any], str]:
+        if name == "phone":
+            region = self._entry.phone_region
+            return lambda value: fields.phone(value, region)
+        normaliser: Callable[[Any], str] = getattr(fields, name)
+        return normaliser
+
+
+def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return value.strip() if type(value) is str else value
+
+
+def _put(data: dict[str, Any], path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Put a value where a path leads, and leave objects alone that are the record's own."""
+    for key in path[:-1]:
+        inner = data.get(key)
+        data[key] = dict(inner) if isinstance(inner, dict) else {}
+        data = data[key]
+    data[path[-1]] = value
+
+
+def _inside(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a path leads to in a column's value.
+
+    Returns:
+        Null inside null; `_ABSENT` where an object lacks the name, so that no null is made that no
+        record held; `_ASTRAY` where there is something else than an object.
+    """
+    for key in path:
+        if value is None or value is _ABSENT:
+            return value
+        if not isinstance(value, dict):
+            return _ASTRAY
+        value = value.get(key, _ABSENT)
+    return value

@@ -1,0 +1,1 @@
+"""What can be sent: kinds, and requests made of them."""

@@ -1,0 +1,97 @@
+"""Rejects that are sent again: which of them, and how the file they come from learns of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from target_spotzee.outcome import marks
+from target_spotzee.records import Ticket
+
+_OLD = timedelta(days=1)
+
+logger = logging.getLogger("target-spotzee")
+
+
+class Mark:
+    """Marks a reject of the input once all that became of it was delivered or kept anew.
+
+    Args:
+        fd: The input, open for writing.
+        place: Where its mark is.
+    """
+
+    def __init__(self, fd: int, place: int) -> None:
+        self._fd = fd
+        self._place = place
+        self._left = 0
+
+    def wait_for(self, ticket: Ticket) -> None:
+        """Take one more record that the reject becomes; stream maps make several of one."""
+        self._left += 1
+        ticket.on_safe = self._safe
+
+    def _safe(self) -> None:
+        self._left -= 1
+        if not self._left:
+            marks.set_done(self._fd, self._place)
+
+
+class Replay:
+    """Looks at each reject of the input.
+
+    Args:
+        input_fd: The input, if it has a descriptor. Only a plain file can be marked.
+        now: The time of day, with its zone.
+    """
+
+    def __init__(self, input_fd: int | None, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._fd = None if input_fd is None else _reopen(input_fd)
+        self._warned: set[str] = set()
+
+    def is_done(self, reject: dict[str, Any]) -> bool:
+        """Say whether a reject needs no sending any more; warn of one that is old."""
+        if reject.get("done") is True:
+            self._warn(
+                "passing over rejects that are marked done: delivered, superseded by a newer"
+                " record, or refused again and kept anew"
+            )
+            return True
+        with suppress(KeyError, TypeError, ValueError):
+            if self._now() - datetime.fromisoformat(reject["time"]) > _OLD:
+                self._warn(
+                    "the input holds rejects older than a day; what they hold may be older than"
+                    " what Spotzee has by now",
+                )
+        return False
+
+    def mark(self, line: str | bytes, offset: int) -> Mark | None:
+        """Return what marks a reject as done once nothing of it needs sending.
+
+        Args:
+            line: Its line.
+            offset: Where in the input the line begins.
+        """
+        if self._fd is None or isinstance(line, str):
+            return None
+        place = marks.place_in(line)
+        return None if place is None else Mark(self._fd, offset + place)
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            logger.warning("%s", warning)
+
+
+def _reopen(fd: int) -> int | None:
+    """Open a plain file once more, to write; ``None`` if that can't be done."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return os.open(f"/dev/fd/{fd}", os.O_RDWR)
+    return None

@@ -1,0 +1,158 @@
+"""How a record ends: counted, safe in the rejects file if refused, and then passed by state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, ItemsView, Iterable, Sequence
+
+from target_spotzee.exceptions import RejectLimitError
+from target_spotzee.mapping.users import User
+from target_spotzee.objects.batch import Item
+from target_spotzee.outcome.ledger import Ledger
+from target_spotzee.outcome.rejects import Reason, RejectsFile
+from target_spotzee.outcome.summary import Summary
+from target_spotzee.records import Ids, Origin, Ticket
+
+
+class Settlement:
+    """Settles records. Used by the main thread only.
+
+    Args:
+        ledger: Knows which state is safe.
+        summary: Counts.
+        rejects: The rejects file, if there is one.
+        write_state: Prints one state; ``None`` where none is to be printed.
+        reject_mode: ``fail``, ``fail_fast`` or ``skip``.
+        max_rejects: More than this end the run.
+        asynchronous: Spotzee accepts users, it doesn't confirm them.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        summary: Summary,
+        rejects: RejectsFile | None,
+        write_state: Callable[[str], None] | None,
+        *,
+        reject_mode: str = "fail",
+        max_rejects: int | None = None,
+        asynchronous: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._summary = summary
+        self._streams = summary.streams
+        self._rejects = rejects
+        self._write_state = write_state
+        self._reject_mode = reject_mode
+        self._max_rejects = max_rejects
+        self._asynchronous = asynchronous
+        self._unsynced: list[Ticket] = []
+        self.exceeded: RejectLimitError | None = None
+        """Set once more was rejected than the settings allow; the run should stop."""
+
+    def issue(self, origin: Origin, line: str | bytes) -> Ticket:
+        """Count a record that was read and number it."""
+        records = self._streams[origin.stream]
+        records.read += 1
+        records.unsettled += 1
+        return self._ledger.issue(origin, line)
+
+    def note(self, user: User) -> None:
+        """Count what could not be right of a user, and what is only right since it was mended."""
+        self._summary.invalid_fields.update(user.invalid)
+        self._summary.mended_fields.update(user.mended)
+
+    def delivered(self, items: Sequence[Item]) -> None:
+        """Settle users that Spotzee took; of each the newest record counts, older are folded."""
+        streams = self._streams
+        newest = [item.ticket for item in items]
+        older = [ticket for item in items if item.folded for _, ticket in item.folded[:-1]]
+        for stream, count in _by_stream(newest):
+            if self._asynchronous:
+                streams[stream].accepted += count
+            else:
+                streams[stream].confirmed += count
+            streams[stream].unsettled -= count
+        for stream, count in _by_stream(older):
+            streams[stream].folded += count
+            streams[stream].unsettled -= count
+        if self._rejects is not None:  # marked before a state can pass
+            for item in items:
+                for _, ticket in item.parts:
+                    self._rejects.superseded(ticket, item.ids)
+        self._ledger.settle(*newest, *older)
+        for ticket in (*older, *newest):
+            if ticket.on_safe is not None:
+                ticket.on_safe()
+
+    def filtered(self, ticket: Ticket) -> None:
+        """Settle a record that a stream map let go."""
+        self._streams[ticket.origin.stream].filtered += 1
+        self._settle(ticket)
+
+    def ignored(self, ticket: Ticket) -> None:
+        """Settle a record of a stream that is not loaded."""
+        self._streams[ticket.origin.stream].ignored += 1
+        self._settle(ticket)
+
+    def rejected(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
+        """Reject a record; it is settled once `publish` has made it safe.
+
+        Args:
+            ticket: The record.
+            reason: Why.
+            ids: Its user's, if they are known.
+        """
+        stream = ticket.origin.stream
+        records = self._streams[stream]
+        records.rejected += 1
+        records.unsettled -= 1
+        self._summary.reject(reason.code, stream, ticket.number)
+        if self._rejects is not None:
+            self._rejects.write(ticket, reason, ids)
+            self._unsynced.append(ticket)
+        elif self._reject_mode == "skip":
+            self._ledger.settle(ticket)
+        else:
+            self._ledger.hold(ticket)
+        if self._reject_mode == "fail_fast":
+            limit = "fail_fast"
+        elif self._max_rejects is not None and self._summary.rejected > self._max_rejects:
+            limit = f"max_rejects is {self._max_rejects}"
+        else:
+            return
+        self.exceeded = self.exceeded or RejectLimitError(
+            f"stopped at the reject of record {ticket.number}, stream {stream!r}: {reason.code}"
+            f" ({limit})",
+        )
+
+    def checkpoint(self, state: str) -> None:
+        """Note a state of the tap's."""
+        self._ledger.checkpoint(state)
+
+    def publish(self) -> None:
+        """Make rejects safe, then print the newest state that every settled record allows.
+
+        Raises:
+            RunError: The rejects file or stdout can't be written.
+        """
+        if self._rejects is not None and self._unsynced:
+            self._rejects.sync()
+            for ticket in self._unsynced:
+                self._ledger.settle(ticket)
+                if ticket.on_safe is not None:
+                    ticket.on_safe()
+            self._unsynced.clear()
+        state = self._ledger.take()
+        if state is not None and self._write_state is not None:
+            self._write_state(state)
+            self._summary.states_printed += 1
+
+    def _settle(self, ticket: Ticket) -> None:
+        self._streams[ticket.origin.stream].unsettled -= 1
+        self._ledger.settle(ticket)
+
+
+def _by_stream(tickets: Iterable[Ticket]) -> ItemsView[str, int]:
+    """Count records by their stream."""
+    return Counter([ticket.origin.stream for ticket in tickets]).items()

@@ -1,0 +1,1 @@
+"""What a SCHEMA says, and whether records keep to it."""

@@ -1,0 +1,1 @@
+"""The settings: declared once, and read from files and the environment."""

@@ -1,0 +1,157 @@
+"""Singer messages from lines, without ever repeating a line in an error.
+
+The SDK's readers print a line that isn't JSON, e-mail and all; and they turn a state's floats into
+decimals that can't be printed again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import IO, Any, Literal
+
+import msgspec
+
+from target_spotzee import codec
+from target_spotzee.exceptions import InputError
+from target_spotzee.singer.sdk import GenericSingerReader
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An ordinary RECORD message, as nearly all lines are; a skipped member would go unchecked."""
+
+    type: Literal["RECORD"]
+    stream: str
+    record: dict[str, Any]
+    reject: object = None
+    version: object = None
+    time_extracted: object = None
+
+
+class _State(msgspec.Struct):
+    value: msgspec.Raw
+
+
+_decode_record = msgspec.json.Decoder(_Record, float_hook=Decimal).decode
+_decode_state = msgspec.json.Decoder(_State).decode
+
+
+class MessageReader(GenericSingerReader[str]):
+    """Reads messages; lines may be text or, faster, bytes.
+
+    Attributes:
+        line: The line being processed, as it was read.
+        line_number: Its number, from 1.
+        on_record: Called with the stream, the record and the line of each ordinary RECORD message;
+            without it they go to the callback of their type, as do those that were rejected before.
+        on_unknown: Called with the type of a message that is not Singer's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line: str | bytes = ""
+        self.line_number = 0
+        self.on_record: Callable[[str, dict[str, Any], str | bytes], None] | None = None
+        self.on_unknown: Callable[[str], None] = lambda _: None
+
+    @property
+    def default_input(self) -> IO[str]:
+        """Standard input."""
+        return sys.stdin
+
+    @property
+    def state_text(self) -> str:
+        """The value of the STATE message being processed, to the letter."""
+        try:
+            return bytes(_decode_state(self.line).value).decode()
+        except msgspec.DecodeError:
+            return codec.members(self.line).get("value", "")
+
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> Counter[str]:
+        """Read messages and hand each to the callback of its type; pass over blank lines.
+
+        Returns:
+            How many messages there were of each type.
+
+        Raises:
+            InputError: A line is no message.
+        """
+        counts: Counter[str] = Counter()
+        records = 0
+        for line in file_input or self.default_input:
+            self.line_number += 1
+            self.line = line
+            try:
+                record = _decode_record(line)
+            except codec.UNREADABLE:
+                record = None
+            if record is not None and record.reject is None and self.on_record is not None:
+                self.on_record(record.stream, record.record, line)
+                records += 1
+            elif line and not line.isspace():
+                counts[self._process(line, callbacks)] += 1
+        return counts + Counter(RECORD=records)
+
+    def _process(
+        self,
+        line: str | bytes,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> str:
+        """Hand one message to the callback of its type; return that type."""
+        message = self.deserialize_json(line)
+        kind = message.get("type")
+        if not isinstance(kind, str):
+            raise self._broken("has no type")
+        if not isinstance(message.get("stream", ""), str):
+            raise self._broken("has a stream that is no text")
+        callback = callbacks.get(kind)
+        if callback is None:
+            self.on_unknown(kind[:40])
+        else:
+            callback(message)
+        return kind
+
+    def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
+        """Return a line's message.
+
+        Raises:
+            InputError: It is no JSON object.
+        """
+        try:
+            return codec.decode(line)
+        except codec.UNREADABLE:
+            pass
+        try:
+            message = codec.decode_odd(line)
+        except ValueError:
+            raise self._broken("is no message") from None
+        # A record is rejected for it alone, and a state is the tap's affair.
+        if message.get("type") not in ("RECORD", "STATE"):
+            raise self._broken("holds half of a surrogate pair, NaN, or too many levels")
+        return message
+
+    def assert_line_requires(  # type: ignore[override]  # the SDK's is static and prints the line
+        self,
+        line_dict: dict[str, Any],
+        requires: set[str],
+    ) -> None:
+        """Check that a message has what its type needs.
+
+        Raises:
+            InputError: It hasn't.
+        """
+        missing = requires - line_dict.keys()
+        if missing:
+            raise self._broken(f"lacks {', '.join(sorted(missing))}")
+
+    def _broken(self, how: str) -> InputError:
+        return InputError(
+            f"line {self.line_number} of the input {how}; the tap is broken, was cut off, or"
+            " something else wrote to its output",
+        )
