@@ -4,52 +4,45 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import random
-import select
 import signal
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime, timezone
-
-from singer_sdk import metrics
-from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 
 from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
-from target_spotzee.api.gate import Gate
-from target_spotzee.api.pacing import Pacer
+from target_spotzee.api.limits import Gate, Pacer
+from target_spotzee.api.probe import probe
+from target_spotzee.delivery import dry_run as dry_runs
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.dispatch import Dispatcher
-from target_spotzee.delivery.dry_run import Rehearsal
+from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.wakeup import Wakeup
+from target_spotzee.delivery.workers import Sender, Workers
 from target_spotzee.exceptions import (
     InputError,
     LimitReachedError,
     MappingError,
-    RejectLimitError,
-    RunError,
     SettingsError,
     SpotzeeError,
     unexpected,
 )
+from target_spotzee.objects.kinds import KINDS, Kind
 from target_spotzee.outcome import summary as summaries
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import RejectsFile
 from target_spotzee.outcome.settlement import Settlement
-from target_spotzee.outcome.summary import Summary
+from target_spotzee.outcome.states import StateWriter
+from target_spotzee.outcome.summary import Requests, Summary
 from target_spotzee.settings.declaration import Settings
-from target_spotzee.singer.stdio import say
 
 STOP_GRACE_SECONDS = 9.0
-"""How long requests under way may take to end, so that the process is gone within ten."""
+"""How long requests in flight may take to end, so that the process is gone within ten."""
 
-_STDOUT_PATIENCE_SECONDS = 0.5
 _BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
 
 logger = logging.getLogger("target-spotzee")
@@ -60,97 +53,74 @@ class Run:
 
     Args:
         settings: The settings.
-        rehearsal: Takes the batches in place of Spotzee.
-        keep_state: Whether to print states; a canary and a rehearsal do not.
+        dry_run: Takes the batches in place of Spotzee.
+        keep_state: Whether to print states; a canary and a dry run do not.
+        log_metrics: Logs what went over the wire, and as what, at the end.
 
     Raises:
         SettingsError: The rejects file or the summary's can't be used.
+
+    Attributes:
+        kind: What records are sent as.
+        loader: Brings them to Spotzee.
+        settlement: Where they end.
+        rejects: The rejects file, if there is one.
     """
 
     def __init__(
         self,
         settings: Settings,
-        rehearsal: Rehearsal | None = None,
+        dry_run: DryRun | None = None,
         *,
         keep_state: bool = True,
+        log_metrics: Callable[[Requests, Kind], None] = lambda _requests, _kind: None,
     ) -> None:
-        if rehearsal is not None:
-            settings = replace(settings, max_in_flight=1, rejects_path=None, summary_path=None)
+        if dry_run is not None:
+            settings = dry_run.settings(settings)
         self._settings = settings
-        self._rehearses = rehearsal is not None
+        self._words = dry_runs.FIGURES if dry_run is not None else None
+        self._log_metrics = log_metrics
         self._began = time.monotonic()
+        self.kind = KINDS["users", settings.delivery]
         problem = summaries.problem_with(settings.summary_path) if settings.summary_path else None
         if problem:
             raise SettingsError(f"summary_path: can't be written ({problem})")
         run_id = settings.run_id or str(uuid.uuid4())
-        self.rejects = (
-            RejectsFile(settings.rejects_path, run_id, now) if settings.rejects_path else None
-        )
-        self.wakeup = Wakeup()
+        rejects_path = settings.rejects_path
+        self.rejects = RejectsFile(rejects_path, run_id, now) if rejects_path else None
+        self._wakeup = Wakeup()
         self._ledger = Ledger()
-        self._summary = Summary(run_id, rehearsed=self._rehearses)
-        settlement = Settlement(
+        self._summary = Summary(run_id, self._words)
+        self.settlement = Settlement(
             self._ledger,
             self._summary,
             self.rejects,
-            self._print_state if keep_state else None,
-            reject_mode=settings.reject_mode,
-            max_rejects=settings.max_rejects,
-            asynchronous=settings.delivery == "async",
+            StateWriter(lambda: self._wakeup.signalled) if keep_state else None,
+            skip_rejects=settings.reject_mode == "skip",
+            max_rejects=settings.most_rejects,
         )
         gate = Gate(Pacer(settings.max_requests_per_10s, time.monotonic, random.random))
-        endpoint = Endpoint(
-            url=settings.api_url,
-            api_key=settings.api_key,
-            api_version=settings.api_version,
-            synchronous=settings.delivery == "sync",
-            timeout_seconds=settings.timeout_seconds,
-            max_retry_seconds=settings.max_retry_seconds,
-            own_keys=settings.run_id is None,
-        )
-        backlog = Backlog(
-            run_id,
-            settings.batch_size_rows,
-            wait_seconds=settings.batch_wait_limit_seconds,
-            max_records=settings.max_in_flight * settings.batch_size_rows,
-        )
-
-        def connect() -> Client:
-            return Client(
-                endpoint,
-                gate,
-                Connection(
-                    endpoint.url,
-                    endpoint.headers,
-                    new_session(endpoint.url),
-                    timeout_seconds=endpoint.timeout_seconds,
-                    clock=time.monotonic,
-                ),
-                clock=time.monotonic,
-                now=now,
-                random=random.random,
-                new_key=lambda: str(uuid.uuid4()),
-            )
-
-        self._connect = connect
+        connect = _connecting(settings, gate) if dry_run is None else lambda: dry_run
         self._dispatcher = Dispatcher(
-            connect if rehearsal is None else lambda: rehearsal,
-            backlog,
-            settlement,
-            self._summary.requests,
+            Backlog(
+                run_id,
+                settings.batch_size_rows,
+                wait_seconds=settings.batch_wait_limit_seconds,
+                max_records=settings.max_in_flight * settings.batch_size_rows,
+            ),
+            Workers(connect, gate.close, self._wakeup.wake, settings.max_in_flight),
             gate,
-            self.wakeup,
+            self.settlement,
             time.monotonic,
-            max_in_flight=settings.max_in_flight,
             max_retry_seconds=settings.max_retry_seconds,
         )
         self.loader = Loader(
-            backlog,
             self._dispatcher,
-            settlement,
-            self.wakeup,
+            self.settlement,
+            self._wakeup,
             time.monotonic,
             progress=self._summary.progress,
+            records_per_look=settings.batch_size_rows,
         )
 
     def follow(self, listen: Callable[[], None]) -> int:
@@ -165,41 +135,33 @@ class Run:
         # Nothing here makes cycles; the collector would only look at all that is in flight.
         gc.freeze()
         gc.set_threshold(50_000)
-        with self.wakeup.catching(signal.SIGTERM, signal.SIGINT):
+        with self._wakeup.catching(signal.SIGTERM, signal.SIGINT):
             code = self._conclude(self._end(_error_of(listen)))
             self.close()
-        self.wakeup.close()
+        self._wakeup.close()
         return code
 
-    def check(self) -> int:
-        """Prove that a run could work, without one; print what is right and what is wrong.
+    def check(self) -> tuple[list[str], SpotzeeError | None]:
+        """Prove that a run could work, without one.
 
         Returns:
-            The exit code.
+            What is right, a fact each, and what is wrong, if something is.
         """
-        passed = ["settings"]
+        facts = ["settings"]
         if self.rejects is not None:
-            passed.append("rejects_path can be written")
+            facts.append("rejects_path can be written")
         if self._settings.summary_path is not None:
-            passed.append("summary_path can be written")
-        error = _error_of(lambda: self._probe(passed))
-        report = [f"ok     {fact}" for fact in passed]
-        if error is not None:
-            report.append(f"wrong  {error}")
-        unsaid = _error_of(lambda: say("\n".join(report)))
-        if unsaid is not None:
-            logger.error("%s", unsaid)
-            error = error or unsaid
-        self.close()
-        return 0 if error is None else error.exit_code
+            facts.append("summary_path can be written")
 
-    def _probe(self, passed: list[str]) -> None:
-        with closing(self._connect()) as client:
-            for fact in client.probe():
-                passed.append(fact)  # noqa: PERF402 - what was proved counts, should it raise
+        def ask() -> None:
+            with closing(_connection_to(_endpoint(self._settings))) as connection:
+                for fact in probe(connection, self.kind, now):
+                    facts.append(fact)  # noqa: PERF402 - what was proved counts, should it raise
+
+        return facts, _error_of(ask)
 
     def close(self) -> None:
-        """Let go of files and idle workers."""
+        """Close files and end idle workers."""
         self.loader.close()
         if self.rejects is not None:
             self.rejects.close()
@@ -232,54 +194,16 @@ class Run:
             held_at=held_at,
             why=self._why(errors, held_at),
         )
-        if not self._rehearses:
-            self._log_metrics()
-        logger.info("%s", summaries.as_text(summary, rehearsed=self._rehearses))
+        if self._words is None:
+            self._log_metrics(self._summary.requests, self.kind)
+        logger.info("%s", summaries.as_text(summary, self._words))
         return summaries.keep(summary, self._settings.summary_path)
-
-    def _print_state(self, state: str) -> None:
-        """Print a state at once, and nothing else ever.
-
-        Raises:
-            RunError: Nobody reads it. A reader that only pauses is waited for, but not past a
-                signal.
-        """
-        left = memoryview(f"{state}\n".encode())
-        try:
-            fd = sys.stdout.fileno()
-        except OSError:  # it lives in memory
-            sys.stdout.write(f"{state}\n")
-            return
-        try:
-            while left:
-                if select.select([], [fd], [], _STDOUT_PATIENCE_SECONDS)[1]:
-                    # What a pipe takes at once, so that this never blocks.
-                    left = left[os.write(fd, left[: select.PIPE_BUF]) :]
-                elif self.wakeup.signalled:
-                    raise RunError("states can't be printed: nobody reads stdout")
-        except BrokenPipeError:
-            raise RunError("states can't be printed: nobody reads stdout") from None
-        except OSError as error:
-            raise RunError(f"states can't be printed on stdout ({error.strerror})") from None
-
-    def _log_metrics(self) -> None:
-        """Log the SDK's METRIC lines for requests once: one a request would drown the rest."""
-        requests = self._summary.requests
-        seconds = requests.mean_ms() / 1000
-        tags = {"endpoint": "/users/batch" if self._settings.delivery == "sync" else "/users"}
-        sdk_logger = metrics.get_metrics_logger()
-        for kind, metric, value in (
-            ("counter", metrics.Metric.HTTP_REQUEST_COUNT, requests.sent),
-            ("timer", metrics.Metric.HTTP_REQUEST_DURATION, seconds),
-            ("timer", metrics.Metric.BATCH_PROCESSING_TIME, seconds),
-        ):
-            metrics.log(sdk_logger, metrics.Point(kind, metric, value, tags))
 
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
         """Say what to do next, if there is anything to do."""
         reasons = [str(error) for error in errors]
-        if self._rehearses:
-            reasons.append("dry run: nothing was sent")
+        if self._words is not None:
+            reasons.append(dry_runs.NOTE)
         elif held_at is not None:
             reasons.append(
                 f"state held at record {held_at}: set rejects_path or mend the record",
@@ -292,19 +216,51 @@ class Run:
         return "; ".join(reasons) or None
 
 
+def _endpoint(settings: Settings) -> Endpoint:
+    return Endpoint(
+        url=settings.api_url,
+        api_key=settings.api_key,
+        api_version=settings.api_version,
+        timeout_seconds=settings.timeout_seconds,
+        max_retry_seconds=settings.max_retry_seconds,
+        own_keys=settings.run_id is None,
+    )
+
+
+def _connection_to(endpoint: Endpoint) -> Connection:
+    return Connection(
+        endpoint.url,
+        endpoint.headers,
+        new_session(endpoint.url),
+        timeout_seconds=endpoint.timeout_seconds,
+        clock=time.monotonic,
+    )
+
+
+def _connecting(settings: Settings, gate: Gate) -> Callable[[], Sender]:
+    """Return what makes a worker's client."""
+    endpoint = _endpoint(settings)
+
+    def connect() -> Client:
+        return Client(
+            endpoint,
+            gate,
+            _connection_to(endpoint),
+            clock=time.monotonic,
+            now=now,
+            random=random.random,
+            new_key=lambda: str(uuid.uuid4()),
+        )
+
+    return connect
+
+
 def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
     """Do something; return what went wrong as an error that is fit to be read."""
     try:
         action()
     except SpotzeeError as error:
         return error
-    except MissingKeyPropertiesError as error:
-        cause = error.__cause__
-        return (
-            cause if isinstance(cause, SpotzeeError) else RejectLimitError("key property missing")
-        )
-    except RecordsWithoutSchemaException as error:
-        return InputError(str(error))
     except Exception as error:  # noqa: BLE001 - never a traceback: it may show a record
         return unexpected(error)
     return None

@@ -29,7 +29,7 @@ from target_spotzee import exceptions, run
 from target_spotzee.api import answers
 from target_spotzee.api.answers import Again, Answer, Delivered, Refused, StaleKey
 from target_spotzee.exceptions import RecordError, RunError
-from target_spotzee.mapping.streams import Entry, read_entries
+from target_spotzee.mapping.streams import StreamConfig, read_streams
 from target_spotzee.mapping.users import Mapping
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
@@ -235,7 +235,7 @@ class TestMappingGuide:
         examples = self.examples(readme)
         assert len(examples) > 5
         for entry, record, kind, expected in examples:
-            entries = read_entries({"customers": entry}, Entry())
+            entries = read_streams({"customers": entry}, StreamConfig())
             found = entries.find("customers")
             assert found is not None
             mapping = Mapping("customers", {column: {} for column in record}, ["id"], found)

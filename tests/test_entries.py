@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.mapping.streams import Entries, Entry, read_entries, read_region
+from target_spotzee.mapping.streams import StreamConfigs, StreamConfig, read_streams, read_region
 
-DEFAULT = Entry(null_values="omit", invalid_fields="null", phone_region="AU")
+DEFAULT = StreamConfig(null_values="omit", invalid_fields="null", phone_region="AU")
 
 
 def unfold(setting: Any) -> Any:
@@ -61,15 +61,15 @@ class TestSpellings:
     @given(settings)
     @example({"public": {"unmapped": "data"}, "public.customers": {"unmapped": "ignore"}})
     def test_plain_and_unfolded_by_meltano_are_the_same(self, setting: dict[str, Any]) -> None:
-        assert read_entries(unfold(setting), DEFAULT) == read_entries(setting, DEFAULT)
+        assert read_streams(unfold(setting), DEFAULT) == read_streams(setting, DEFAULT)
 
     @given(settings)
     def test_every_stream_has_its_entry(self, setting: dict[str, Any]) -> None:
-        read = read_entries(unfold(setting), DEFAULT)
+        read = read_streams(unfold(setting), DEFAULT)
         assert set(read.by_stream or {}) == set(setting)
 
     def test_an_empty_entry_survives_unfolding(self) -> None:
-        read = read_entries({"public": {"customers": {}, "orders": None}}, DEFAULT)
+        read = read_streams({"public": {"customers": {}, "orders": None}}, DEFAULT)
         assert read.by_stream == {"public.customers": DEFAULT, "public.orders": DEFAULT}
 
     def test_attributes_may_stand_in_data_or_behind_dots(self) -> None:
@@ -77,13 +77,13 @@ class TestSpellings:
         dotted = {"data.plan": "subscription.plan", "data.address.zip": "zip"}
         mixed = {"data": {"address.zip": "zip"}, "data.plan": "subscription.plan"}
         read = [
-            read_entries({"s": {"mapping": mapping}}, DEFAULT).find("s")
+            read_streams({"s": {"mapping": mapping}}, DEFAULT).find("s")
             for mapping in (nested, dotted, mixed)
         ]
         assert (
             read
             == [
-                Entry(
+                StreamConfig(
                     mapping={
                         ("data", "plan"): "subscription.plan",
                         ("data", "address", "zip"): "zip",
@@ -97,7 +97,7 @@ class TestSpellings:
         )
 
     def test_a_null_source_switches_a_field_off(self) -> None:
-        entry = read_entries({"s": {"mapping": {"email": None, "phone": ""}}}, DEFAULT).find("s")
+        entry = read_streams({"s": {"mapping": {"email": None, "phone": ""}}}, DEFAULT).find("s")
         assert entry is not None
         assert entry.mapping == {("email",): "", ("phone",): ""}
 
@@ -108,14 +108,14 @@ class TestPolicies:
             "own": {"null_values": "send", "invalid_fields": "reject", "phone_region": "nz"},
             "none": {},
         }
-        read = read_entries(setting, DEFAULT)
-        assert read.find("own") == Entry(
+        read = read_streams(setting, DEFAULT)
+        assert read.find("own") == StreamConfig(
             null_values="send", invalid_fields="reject", phone_region="NZ"
         )
         assert read.find("none") == DEFAULT
 
     def test_what_holds_where_nothing_is_said(self) -> None:
-        assert read_entries({"s": {}}, Entry()).find("s") == Entry(
+        assert read_streams({"s": {}}, StreamConfig()).find("s") == StreamConfig(
             mapping={},
             unmapped="data",
             exclude=(),
@@ -138,18 +138,18 @@ class TestPolicies:
     def test_excluded_columns_are_globs_that_mind_case(
         self, exclude: list[str], column: str, *, excluded: bool
     ) -> None:
-        assert Entry(exclude=tuple(exclude)).excludes(column) is excluded
+        assert StreamConfig(exclude=tuple(exclude)).excludes(column) is excluded
 
 
 class TestFinding:
     @pytest.mark.parametrize("setting", [None, {}])
     def test_without_the_setting_every_stream_maps_itself(self, setting: object) -> None:
-        read = read_entries(setting, DEFAULT)
-        assert read == Entries(DEFAULT)
+        read = read_streams(setting, DEFAULT)
+        assert read == StreamConfigs(DEFAULT)
         assert read.find("anything") is DEFAULT
 
     def test_with_it_an_unlisted_stream_has_none(self) -> None:
-        assert read_entries({"a": {}}, DEFAULT).find("b") is None
+        assert read_streams({"a": {}}, DEFAULT).find("b") is None
 
     @pytest.mark.parametrize(
         ("stream", "region"),
@@ -170,7 +170,7 @@ class TestFinding:
             "[x]": {"phone_region": "GB"},
             "eu_users": {"phone_region": "DE"},
         }
-        entry = read_entries(setting, DEFAULT).find(stream)
+        entry = read_streams(setting, DEFAULT).find(stream)
         assert entry is not None
         assert entry.phone_region == region
 
@@ -180,7 +180,7 @@ class TestFinding:
             "*.y": {"phone_region": "FR"},
             "a.*": {"phone_region": "GB"},
         }
-        plain, unfolded = read_entries(setting, DEFAULT), read_entries(unfold(setting), DEFAULT)
+        plain, unfolded = read_streams(setting, DEFAULT), read_streams(unfold(setting), DEFAULT)
         assert plain.find("a.y") == unfolded.find("a.y")
 
 
@@ -221,7 +221,7 @@ class TestRefusals:
     )
     def test_the_place_is_named_and_the_value_is_not(self, setting: object, message: str) -> None:
         with pytest.raises(SettingsError) as caught:
-            read_entries(setting, DEFAULT)
+            read_streams(setting, DEFAULT)
         assert str(caught.value).startswith(message)
         assert "QX" not in str(caught.value)
 
@@ -244,18 +244,18 @@ class TestRefusals:
         self, setting: object, place: str, key: str, meant: str
     ) -> None:
         with pytest.raises(SettingsError) as caught:
-            read_entries(setting, DEFAULT)
+            read_streams(setting, DEFAULT)
         assert str(caught.value).startswith(f"streams.{place}: unknown key {key!r}; ")
         assert str(caught.value).endswith(f"; did you mean {meant!r}?")
 
     @pytest.mark.parametrize("nothing", [None, {}])
     def test_nor_is_one_that_says_nothing_beside_keys_of_an_entry(self, nothing: object) -> None:
         with pytest.raises(SettingsError, match=r"^streams\.s: unknown key 'drop'; "):
-            read_entries({"s": {"unmapped": "data", "drop": nothing}}, DEFAULT)
+            read_streams({"s": {"unmapped": "data", "drop": nothing}}, DEFAULT)
 
     def test_a_table_may_be_called_nearly_like_a_key(self) -> None:
         setting: dict[str, Any] = {"public": {"mappings": {"unmapped": "data"}}, "a.excludes": {}}
-        assert set(read_entries(setting, DEFAULT).by_stream or {}) == {
+        assert set(read_streams(setting, DEFAULT).by_stream or {}) == {
             "public.mappings",
             "a.excludes",
         }

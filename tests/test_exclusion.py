@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.mapping.exclusion import hidden_columns
-from target_spotzee.mapping.streams import Entry
+from target_spotzee.mapping.streams import StreamConfig
 from tests import singer
 from tests.process import Target
 
@@ -40,7 +40,7 @@ from tests.process import Target
 def test_columns_that_an_excluded_one_may_be_made_from(
     stream_map: object, mapped: str, hidden: str
 ) -> None:
-    entry = Entry(exclude=("hush", "_*"))
+    entry = StreamConfig(exclude=("hush", "_*"))
     columns = ["id", "pw", "salt"]
     for stream_maps in ({"users": stream_map}, {"us*": stream_map}):
         hides = hidden_columns("users", stream_maps, entry, mapped.split())
@@ -52,14 +52,14 @@ def test_columns_that_an_excluded_one_may_be_made_from(
 
 def test_a_copy_of_a_stream_has_a_source() -> None:
     stream_maps = {"copy": {"__source__": "users", "hush": "pw"}}
-    entry = Entry(exclude=("hush",))
+    entry = StreamConfig(exclude=("hush",))
     assert hidden_columns("users", stream_maps, entry, ["hush"])("pw")
     assert not hidden_columns("copy", stream_maps, entry, ["hush"])("pw")
 
 
 def test_a_part_of_what_is_flattened_hides_all_it_came_from() -> None:
     stream_maps = {"users": {"home": "address", "address": None}}
-    entry = Entry(exclude=("home__street",))
+    entry = StreamConfig(exclude=("home__street",))
     mapped = ["id", "deep__word", "home__street", "home__town"]
     hides = hidden_columns("users", stream_maps, entry, mapped, "__")
     assert list(filter(hides, ["id", "deep", "address"])) == ["address"]

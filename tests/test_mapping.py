@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_spotzee.exceptions import MappingError, RecordError
-from target_spotzee.mapping.streams import Entry, read_entries
+from target_spotzee.mapping.streams import StreamConfig, read_streams
 from target_spotzee.mapping.users import Mapping, User
 from target_spotzee.records import Record
 from tests import strategies
@@ -22,7 +22,7 @@ def compiled(columns: Any, keys: list[str] | None = None, /, **entry: Any) -> Ma
     """Compile a mapping the way the ``streams`` setting has it; columns by name or with schema."""
     if not isinstance(columns, dict):
         columns = {name: {} for name in columns.split()}
-    read = read_entries({"s": entry}, Entry()).find("s")
+    read = read_streams({"s": entry}, StreamConfig()).find("s")
     assert read is not None
     return Mapping("s", columns, ["id"] if keys is None else keys, read)
 
@@ -536,7 +536,7 @@ class TestOpenSchemas:
     """Document stores don't tell which columns there are."""
 
     def test_a_mapped_column_that_is_not_named_is_found_in_the_records(self) -> None:
-        entry = read_entries({"s": {"mapping": {"external_id": "_id", "email": "mail"}}}, Entry())
+        entry = read_streams({"s": {"mapping": {"external_id": "_id", "email": "mail"}}}, StreamConfig())
         found = entry.find("s")
         assert found is not None
         mapping = Mapping("s", {}, ["_id"], found, is_open=True)
@@ -550,14 +550,14 @@ class TestOpenSchemas:
 
     def test_a_path_begins_at_its_first_part(self) -> None:
         mapping = Mapping(
-            "s", {}, ["_id"], Entry({("email",): "profile.contact.mail"}), is_open=True
+            "s", {}, ["_id"], StreamConfig({("email",): "profile.contact.mail"}), is_open=True
         )
         record = {"_id": 1, "profile": {"contact": {"mail": "a@b.example"}}}
         assert mapping.user(record).payload["email"] == "a@b.example"
 
     def test_a_closed_one_lacks_what_it_does_not_name(self) -> None:
         with pytest.raises(MappingError, match="'mail', which its SCHEMA does not have"):
-            Mapping("s", {"id": {}}, ["id"], Entry({("email",): "mail"}))
+            Mapping("s", {"id": {}}, ["id"], StreamConfig({("email",): "mail"}))
 
 
 class TestColumnsThatNoSchemaNames:

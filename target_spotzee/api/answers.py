@@ -15,14 +15,15 @@ from typing import Any
 
 import msgspec
 
-from target_spotzee.api.pacing import retry_after_seconds
+from target_spotzee.api.waits import retry_after_seconds
 from target_spotzee.exceptions import RunError
+from target_spotzee.objects.kinds import Kind
 
-_TRY_AGAIN_CODES = frozenset({"rate_limited", "service_unavailable", "internal_error"})
+_RETRIED_CODES = frozenset({"rate_limited", "service_unavailable", "internal_error"})
 _CLIENT_CODES = frozenset({"idempotency_key_invalid", "version_unsupported", "version_required"})
 _CODES = frozenset(
     {
-        *_TRY_AGAIN_CODES,
+        *_RETRIED_CODES,
         *_CLIENT_CODES,
         "authentication_required",
         "idempotency_in_progress",
@@ -53,7 +54,7 @@ ELSEWHERE = (
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """Why Spotzee refuses a user.
+    """Why Spotzee refuses an item.
 
     Attributes:
         code: From the API's list, or ``http_422`` where it gave none.
@@ -66,9 +67,9 @@ class ItemError:
     field: str | None = None
 
     @property
-    def worth_another_try(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the moment is at fault and not the data."""
-        return self.code in _TRY_AGAIN_CODES
+        return self.code in _RETRIED_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +97,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """The moment's fault: the same bytes with the same key, later.
 
     Attributes:
         reason: For the log.
         retry_after_seconds: What Spotzee asked for, if it did.
         limited: It was a 429.
-        unusable: It was a success that could not be read.
+        key_is_spoilt: It was a success that could not be read; if Spotzee remembers it under the
+            key, the key is of no more use.
     """
 
     reason: str
     retry_after_seconds: float | None = None
     limited: bool = False
-    unusable: bool = False
+    key_is_spoilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class StaleKey:
     """Spotzee knows the key from somewhere else; the answer confirms nothing."""
 
 
-Meaning = Delivered | Refused | Again | StaleKey
+Meaning = Delivered | Refused | Retry | StaleKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +189,13 @@ _decode_results = msgspec.json.Decoder(_Results).decode
 _decode_problem = msgspec.json.Decoder(_Problem).decode
 
 
-def read(answer: Answer, items: int, *, synchronous: bool, now: datetime) -> Meaning:
+def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
     """Say what an answer means for a batch.
 
     Args:
         answer: The answer.
-        items: How many users the request held.
-        synchronous: Whether results per item are due.
+        kind: What the request carried.
+        items: How many of it.
         now: For a ``Retry-After`` that is a date.
 
     Raises:
@@ -201,14 +203,14 @@ def read(answer: Answer, items: int, *, synchronous: bool, now: datetime) -> Mea
     """
     status = answer.status
     if answer.taken:
-        return _read_results(answer, items) if synchronous else _read_acceptance(answer)
+        return _read_results(answer, items) if kind.confirms else _read_acceptance(answer)
     problem = _read_problem(answer)
     code = _code(problem, status)
     wait = retry_after_seconds(answer.headers, now)
     if status == 429:
-        return Again("429 rate_limited", wait, limited=True)
+        return Retry("429 rate_limited", wait, limited=True)
     if status >= 500 or status in (408, 425) or code == "idempotency_in_progress":
-        return Again(_label(status, code), wait)
+        return Retry(_label(status, code), wait)
     if code == "idempotency_key_mismatch":
         return StaleKey()
     if status in (400, 409, 413, 422) and code not in _CLIENT_CODES:
@@ -272,7 +274,7 @@ def _advice(answer: Answer) -> str:
 def _read_acceptance(answer: Answer) -> Meaning:
     if answer.status in (202, 204):
         return Delivered()
-    return Again(f"HTTP {answer.status} where 204 was due", unusable=True)
+    return Retry(f"HTTP {answer.status} where 204 was due", key_is_spoilt=True)
 
 
 def _read_results(answer: Answer, items: int) -> Meaning:
@@ -280,11 +282,11 @@ def _read_results(answer: Answer, items: int) -> Meaning:
     try:
         results = _decode_results(answer.body).results
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return Again(f"HTTP {answer.status} with an unreadable body", unusable=True)
+        return Retry(f"HTTP {answer.status} with an unreadable body", key_is_spoilt=True)
     if sorted([result.index for result in results]) != list(range(items)):
-        return Again(
+        return Retry(
             f"HTTP {answer.status} with results that do not match the request",
-            unusable=True,
+            key_is_spoilt=True,
         )
     return Delivered(
         {result.index: _item_error(result.error) for result in results if result.error is not None},

@@ -1,24 +1,24 @@
-"""One batch to Spotzee: requests with one key, again while only the moment is at fault.
+"""One batch to Spotzee: requests with one key, tried again while only the moment is at fault.
 
-What an answer means is decided in `answers`, how long to wait in `pacing`; here is the loop that
-calls them.
+What an answer means is decided in `answers`, how long to wait in `waits` and `limits`; here is the
+loop that calls them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 
 from target_spotzee.api import answers
-from target_spotzee.api.answers import Again, Answer, Delivered, Refused, StaleKey
+from target_spotzee.api.answers import Answer, Delivered, Refused, Retry, StaleKey
 from target_spotzee.api.connection import Connection, NoAnswerError
-from target_spotzee.api.gate import Gate
-from target_spotzee.api.pacing import Clock, Random, backoff_seconds
+from target_spotzee.api.limits import Gate
+from target_spotzee.api.waits import Clock, Random, backoff_seconds
 from target_spotzee.exceptions import RunError
-from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Batch
 
 logger = logging.getLogger("target-spotzee")
@@ -32,7 +32,6 @@ class Endpoint:
         url: Base address of the API.
         api_key: Secret key.
         api_version: ``Spotzee-Version``.
-        synchronous: ``POST /users/batch`` with results per item, else ``PATCH /users``, queued.
         timeout_seconds: For one attempt.
         max_retry_seconds: For one batch, without the waits that Spotzee asks for.
         own_keys: Whether no other process can have used this run's idempotency keys.
@@ -41,7 +40,6 @@ class Endpoint:
     url: str
     api_key: str = field(repr=False)
     api_version: str
-    synchronous: bool = True
     timeout_seconds: float = 30.0
     max_retry_seconds: float = 600.0
     own_keys: bool = True
@@ -89,199 +87,135 @@ class Client:
         self._now = now
         self._random = random
         self._new_key = new_key
-        self._method, self._path = (
-            ("POST", "/users/batch") if endpoint.synchronous else ("PATCH", "/users")
-        )
 
-    def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
-        """Send a batch until Spotzee takes or refuses it.
+    def send(self, batch: Batch) -> Delivered | Refused:
+        """Send a batch until Spotzee takes or refuses it; count what it took in its attempts.
 
         Transient faults are met with the same bytes and the same key. A key that Spotzee knows
         from elsewhere is given up once, for one that nobody has used.
-
-        Args:
-            batch: The batch.
-            trace: Filled in on the way, also if this raises.
 
         Raises:
             StoppedError: The gate closed first; the batch's fate is unknown if it was attempted.
             RunError: The run's fault, or the retry budget is spent.
         """
-        key, fresh = batch.key, False
-        trace.spent_seconds = batch.spent_seconds
-        trace.doubtful_until = batch.doubtful_until
-        if batch.attempts:
-            self._rest(backoff_seconds(batch.attempts, self._random), trace)
+        key, is_fresh = batch.key, False
+        if batch.attempts.earlier:
+            self._rest(backoff_seconds(batch.attempts.earlier, self._random), batch.attempts)
         while True:
-            meaning, replayed = self._attempt(batch, key, trace, trust_replay=fresh)
-            if isinstance(meaning, StaleKey):
-                if fresh:
-                    raise RunError("Spotzee takes a new idempotency key for a used one")
-                key, fresh = self._new_key(), True
-                continue
-            if not isinstance(meaning, Again):
+            meaning = self._attempt(batch, key, is_fresh=is_fresh)
+            if isinstance(meaning, (Delivered, Refused)):
                 return meaning
-            if meaning.unusable and replayed:  # what Spotzee remembers is damaged itself
-                key, fresh = self._new_key(), True
-            self._wait(meaning, trace)
-
-    def probe(self) -> Iterator[str]:
-        """Prove that the key works and may write, by requests that change nothing.
-
-        ``GET /me`` proves the key, or, where that is not there, ``GET /users?limit=1``. An empty
-        batch to where batches go is refused for what it is, or taken for nothing, unless the key's
-        role is the greater fault.
-
-        Yields:
-            Each fact, once it is proved.
-
-        Raises:
-            RunError: Spotzee can't be reached, or refuses the key or its role.
-        """
-        answer = self._ask("GET", "/me")
-        if answer.status in (404, 405):
-            answer = self._ask("GET", "/users?limit=1")
-        if self._refuses(answer) and answers.sender(answer) is answers.Sender.API:
-            raise RunError(
-                f"Spotzee refuses a check (HTTP {answer.status}); check api_url and api_version",
-                answer.request_id,
-            )
-        if not answer.taken or answers.read_object(answer) is None:
-            raise _not_spotzee(answer)
-        yield "api_url answers"
-        yield "api_key is accepted"
-        answer = self._ask(self._method, self._path, b"[]")
-        said_nothing = answer.taken and not answer.body
-        self._refuses(answer)
-        if not said_nothing and answers.sender(answer) is answers.Sender.ELSEWHERE:
-            raise _not_spotzee(answer)
-        yield "its role may write users"
-
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        """Make a request of a probe; such a one is not tried again."""
-        try:
-            return self._connection.exchange(method, path, body, {})
-        except NoAnswerError as error:
-            raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
-
-    def _refuses(self, answer: Answer) -> bool:
-        """Say whether an answer refuses a request for what it holds.
-
-        Raises:
-            RunError: It refuses more than that, or the moment is not right.
-        """
-        if answer.taken:
-            return False
-        meaning = answers.read(answer, 0, synchronous=True, now=self._now())
-        if isinstance(meaning, Again):
-            raise RunError(f"Spotzee is not well: {meaning.reason}", answer.request_id)
-        return True
+            if isinstance(meaning, Retry):
+                self._wait(meaning, batch.attempts)
+            elif is_fresh:
+                raise RunError("Spotzee takes a new idempotency key for a used one")
+            if isinstance(meaning, StaleKey) or meaning.key_is_spoilt:
+                key, is_fresh = self._new_key(), True
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _attempt(
-        self,
-        batch: Batch,
-        key: str,
-        trace: Trace,
-        *,
-        trust_replay: bool,
-    ) -> tuple[answers.Meaning, bool]:
-        """Make one request and say what came of it, and whether it was a replay."""
-        trace.asked_seconds += self._gate.pass_through()
-        trace.attempts += 1
+    def _attempt(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:
+        """Make one request; return what came of it, and note what it took."""
+        attempts = batch.attempts
+        attempts.asked_seconds += self._gate.pass_through()
+        attempts.made += 1
         started = self._clock()
         try:
-            answer = self._connection.exchange(
-                self._method,
-                self._path,
-                batch.body,
-                {"Idempotency-Key": key},
-            )
+            answer = self._connection.exchange(*batch.request, {"Idempotency-Key": key})
         except NoAnswerError as error:
             self._gate.release(started, typical=False)
-            trace.spent_seconds += self._clock() - started
+            attempts.spent_seconds += self._clock() - started
             if error.may_be_applied:
-                self._doubt(trace)
-            return Again(error.reason), False
+                self._doubt(attempts)
+            return Retry(error.reason)
         typical = answer.taken and not (answer.replayed or self._connection.is_new)
         self._gate.release(started, typical=typical, tier=answer.tier)
-        seconds = self._clock() - started
-        trace.spent_seconds += seconds
-        trace.durations_ms.append(round(1000 * seconds))
-        trace.request_id = answer.request_id
-        trace.replayed += answer.replayed
-        if answer.status in (408, 502, 504):
-            self._doubt(trace)
-        if answer.status == 429:
-            trace.limited += 1
-        else:
-            self._gate.eased(started)
-        if answer.replayed and not (
-            trust_replay or (trace.attempts > 1 and self._endpoint.own_keys)
-        ):
-            return StaleKey(), True
-        meaning = self._read(answer, len(batch.items))
-        if isinstance(meaning, Again) and meaning.limited:
+        self._note(answer, started, attempts)
+        if self._is_stale(answer, batch, is_fresh=is_fresh):
+            return StaleKey()
+        meaning = self._read(answer, batch)
+        if isinstance(meaning, Retry) and meaning.limited:
             pause = self._gate.limited(started, meaning.retry_after_seconds)
             if pause is not None:
-                logger.warning("%s%s; everybody waits %.1f s", meaning.reason, _id(trace), pause)
-        return meaning, answer.replayed
+                logger.warning("%s%s; everybody waits %.1f s", meaning.reason, _id(attempts), pause)
+        return meaning
 
-    def _read(self, answer: Answer, items: int) -> answers.Meaning:
+    def _note(self, answer: Answer, started: float, attempts: Attempts) -> None:
+        """Note what an answered request took."""
+        seconds = self._clock() - started
+        attempts.spent_seconds += seconds
+        attempts.durations_ms.append(round(1000 * seconds))
+        attempts.request_id = answer.request_id
+        attempts.replayed += answer.replayed
+        if answer.status in (408, 502, 504):
+            self._doubt(attempts)
+        if answer.status == 429:
+            attempts.limited += 1
+        else:
+            self._gate.eased(started)
+
+    def _is_stale(self, answer: Answer, batch: Batch, *, is_fresh: bool) -> bool:
+        """Say whether an answer from memory may be about another moment than this.
+
+        The same bytes of another moment tell nothing of what was written since. Where sending again
+        does harm they are the only proof that it is not due.
+        """
+        if not answer.replayed or not batch.kind.repeats_harmlessly:
+            return False
+        return not (is_fresh or (batch.attempts.made > 1 and self._endpoint.own_keys))
+
+    def _read(self, answer: Answer, batch: Batch) -> answers.Meaning:
         """Say what an answer means; its words are kept with rejects, and may echo the key."""
-        synchronous, now = self._endpoint.synchronous, self._now()
-        meaning = answers.read(answer, items, synchronous=synchronous, now=now)
-        if isinstance(meaning, Delivered) and not meaning.errors:
-            return meaning
         body = answer.body.replace(self._endpoint.api_key.encode(), b"(key)")
-        return answers.read(replace(answer, body=body), items, synchronous=synchronous, now=now)
+        hidden = replace(answer, body=body) if body != answer.body else answer
+        meaning = answers.read(hidden, batch.kind, len(batch.items), self._now())
+        if isinstance(meaning, Retry) and meaning.key_is_spoilt:
+            # Elsewhere only the answer was damaged, and not what Spotzee remembers.
+            is_spoilt = answer.replayed and batch.kind.repeats_harmlessly
+            return replace(meaning, key_is_spoilt=is_spoilt)
+        return meaning
 
-    def _doubt(self, trace: Trace) -> None:
+    def _doubt(self, attempts: Attempts) -> None:
         """Note that Spotzee may still apply what was just sent, for as long as an attempt lasts."""
-        trace.doubtful_until = self._clock() + self._endpoint.timeout_seconds
+        attempts.doubtful_until = self._clock() + self._endpoint.timeout_seconds
 
-    def _wait(self, again: Again, trace: Trace) -> None:
+    def _wait(self, retry: Retry, attempts: Attempts) -> None:
         """Wait before the next attempt, unless the budget does not allow one."""
-        if again.limited:
+        if retry.limited:
             return  # the gate makes everybody wait
-        if trace.spent_seconds > self._endpoint.max_retry_seconds:
-            raise self._gave_up(again, trace)
-        if again.retry_after_seconds is not None:
-            seconds = again.retry_after_seconds + 0.5 * self._random()
-            self._tell(again, trace, seconds)
-            trace.asked_seconds += seconds
+        if attempts.spent_seconds > self._endpoint.max_retry_seconds:
+            raise _gave_up(retry, attempts)
+        if retry.retry_after_seconds is not None:
+            seconds = retry.retry_after_seconds + 0.5 * self._random()
+            self._tell(retry, attempts, seconds)
+            attempts.asked_seconds += seconds
             self._gate.rest(seconds)
         else:
-            seconds = backoff_seconds(trace.attempts, self._random)
-            if trace.spent_seconds + seconds > self._endpoint.max_retry_seconds:
-                raise self._gave_up(again, trace)
-            self._tell(again, trace, seconds)
-            self._rest(seconds, trace)
+            seconds = backoff_seconds(attempts.made, self._random)
+            if attempts.spent_seconds + seconds > self._endpoint.max_retry_seconds:
+                raise _gave_up(retry, attempts)
+            self._tell(retry, attempts, seconds)
+            self._rest(seconds, attempts)
 
-    @staticmethod
-    def _gave_up(again: Again, trace: Trace) -> RunError:
-        return RunError(
-            f"gave up after {trace.attempts} attempts in {trace.spent_seconds:.1f} s:"
-            f" {again.reason}; start again to go on from the last state",
-            trace.request_id,
-        )
+    def _tell(self, retry: Retry, attempts: Attempts, seconds: float) -> None:
+        """Say why a request is retried, once for all that fare the same at the same time."""
+        if self._gate.is_news(retry.reason, self._clock()):
+            logger.warning("%s%s; trying again in %.1f s", retry.reason, _id(attempts), seconds)
 
-    def _tell(self, again: Again, trace: Trace, seconds: float) -> None:
-        """Say why a request goes again, once for all that fare the same at the same time."""
-        if self._gate.is_news(again.reason, self._clock()):
-            logger.warning("%s%s; trying again in %.1f s", again.reason, _id(trace), seconds)
-
-    def _rest(self, seconds: float, trace: Trace) -> None:
-        trace.spent_seconds += seconds
+    def _rest(self, seconds: float, attempts: Attempts) -> None:
+        attempts.spent_seconds += seconds
         self._gate.rest(seconds)
 
 
-def _not_spotzee(answer: Answer) -> RunError:
-    return RunError(f"{answers.ELSEWHERE} (HTTP {answer.status})", answer.request_id)
+def _gave_up(retry: Retry, attempts: Attempts) -> RunError:
+    return RunError(
+        f"gave up after {attempts.made} attempts in {attempts.spent_seconds:.1f} s:"
+        f" {retry.reason}; start again to go on from the last state",
+        attempts.request_id,
+    )
 
 
-def _id(trace: Trace) -> str:
-    return f" ({trace.request_id})" if trace.request_id else ""
+def _id(attempts: Attempts) -> str:
+    return f" ({attempts.request_id})" if attempts.request_id else ""

@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from target_spotzee.api.answers import Answer
-from target_spotzee.api.pacing import Clock
+from target_spotzee.api.waits import Clock
 from target_spotzee.exceptions import RunError
 
 _CHUNK_BYTES = 65_536

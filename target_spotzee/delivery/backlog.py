@@ -1,10 +1,10 @@
-"""Users that wait to be sent: folded while they wait, held while their like are under way.
+"""Items that wait to be sent: folded while they wait, held while their like are in flight.
 
-Order per user comes from here. Each identity has a queue of users; a user may leave for Spotzee
-when it stands first in each of its queues, and stands there until it is settled, through every
-retry, split and single re-send. So two requests never share a user, and whoever waits for nobody
-passes those who must: a stream that keeps changing a few users costs each of them a request per
-round trip, and nobody else a turn.
+Order per user comes from here. Each identity has a queue of items, whatever their kind; an item may
+leave for Spotzee when it is first in each of its queues, and stays first until it is settled,
+through every retry, split and single re-send. So two requests never share a user. An item whose
+turn has come overtakes those that still wait for their like: a stream that keeps changing a few
+users costs each of them a request per round trip, and nobody else a turn.
 """
 
 from __future__ import annotations
@@ -13,47 +13,71 @@ import math
 from collections.abc import Iterable
 from itertools import islice
 
-from target_spotzee.mapping.users import User
-from target_spotzee.objects.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item, fold
-from target_spotzee.records import Ticket
+from target_spotzee import codec
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import MAX_BODY_BYTES, MAX_ITEMS, Kind, Payload
 
 _MAX_READY_BATCHES = 4
 """Enough that no worker waits for the main thread, which fills one in a few milliseconds."""
 
 
-class Backlog:
-    """Gathers all streams' users into batches.
+class _Ready:
+    """Items of one kind that may leave, in the order in which their turn came."""
 
-    A later record with exactly the ids of a user that still waits is folded into it. One that
-    shares an id but not the other waits behind it.
+    def __init__(self, kind: Kind, max_items: int) -> None:
+        self.kind = kind
+        self.max_items = min(max_items, kind.max_items)
+        self.since: dict[Item, float] = {}
+        self.bytes = 0
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether there is a request full of them."""
+        return len(self.since) >= self.max_items or self.bytes > self.kind.max_bytes
+
+    def take(self) -> list[Item]:
+        """Take a request full of items out, or all."""
+        items = list(islice(self.since, self.max_items))
+        length = sum([len(item.body) for item in items])
+        while self.kind.length(len(items), length) > self.kind.max_bytes:
+            length -= len(items.pop().body)
+        for item in items:
+            del self.since[item]
+        self.bytes -= length
+        return items
+
+
+class Backlog:
+    """Gathers all streams' items into batches.
+
+    A later item of exactly the same ids as one that still waits is folded into it, if its kind
+    folds. One that shares an id but not the other waits behind it.
 
     Args:
         run_id: The run, for the keys.
-        max_users: Users a batch, 1 to 100.
-        wait_seconds: The longest that a user who could leave waits for others to fill a batch.
+        max_items: Items a batch, 1 to 100.
+        wait_seconds: The longest that an item that could leave waits for others to fill a batch.
         max_records: More records than this should not wait; see `full`.
     """
 
     def __init__(
         self,
         run_id: str,
-        max_users: int = MAX_USERS,
+        max_items: int = MAX_ITEMS,
         *,
         wait_seconds: float = math.inf,
-        max_records: int = 16 * MAX_USERS,
+        max_records: int = 16 * MAX_ITEMS,
     ) -> None:
         self._run_id = run_id
-        self.max_users = max_users
+        self.max_items = max_items
         self._wait_seconds = wait_seconds
         self._max_records = max_records
-        self._max_bytes = MAX_BODY_BYTES * -(-max_records // max_users)
-        self._max_ready = max_users * _MAX_READY_BATCHES
+        self._max_bytes = MAX_BODY_BYTES * -(-max_records // max_items)
         self._queues: dict[str, list[Item]] = {}
         self._ahead: dict[Item, int] = {}
-        self._ready: dict[Item, float] = {}
+        self._ready: dict[Kind, _Ready] = {}
         self._records = 0
         self._bytes = 0
-        self._ready_bytes = 0
         self._taken = 0
         self.closing = False
         """Whether nothing more will come, so that a batch need not be full."""
@@ -66,64 +90,73 @@ class Backlog:
     def full(self) -> bool:
         """Whether enough waits; whoever adds more should wait, too."""
         return (
-            len(self._ready) >= self._max_ready
-            or self._records >= self._max_records
+            self._records >= self._max_records
             or self._bytes >= self._max_bytes
+            or any(
+                len(ready.since) >= ready.max_items * _MAX_READY_BATCHES
+                for ready in self._ready.values()
+            )
         )
 
     @property
     def due_at(self) -> float:
-        """When the first user who could leave has waited long enough."""
-        return next(iter(self._ready.values()), math.inf) + self._wait_seconds
+        """When the first item that could leave has waited long enough."""
+        since = [next(iter(ready.since.values()), math.inf) for ready in self._ready.values()]
+        return min(since, default=math.inf) + self._wait_seconds
 
-    def add(self, user: User, body: bytes, ticket: Ticket, now: float) -> None:
-        """Add a record's user.
+    def add(self, item: Item, payload: Payload, now: float) -> None:
+        """Add a record's item.
 
         Args:
-            user: The user.
-            body: The same, encoded; at most `MAX_BODY_BYTES` - 2.
-            ticket: Its record.
+            item: The item; encoded it has room in a request of its own.
+            payload: The same, not encoded.
             now: Monotonic seconds.
         """
         self._records += 1
         queues = self._queues
-        identities = user.identities
-        newest = queues.get(identities[0])
-        if newest is not None and self._fold(newest[-1], user, body, ticket):
+        newest = queues.get(item.identities[0])
+        if newest is not None and self._fold(newest[-1], item, payload):
             return
-        item = Item(user.ids, identities, body, ticket)
         ahead = 0
-        for identity in identities:
+        for identity in item.identities:
             queue = queues.get(identity)
             if queue is None:
                 queues[identity] = [item]
             else:
                 ahead += 1
                 queue.append(item)
-        self._bytes += len(body)
+        self._bytes += len(item.body)
         if ahead:
             self._ahead[item] = ahead
         else:
             self._make_ready(item, now)
 
     def _make_ready(self, item: Item, now: float) -> None:
-        self._ready[item] = now
-        self._ready_bytes += len(item.body)
+        ready = self._ready.get(item.kind)
+        if ready is None:
+            ready = self._ready[item.kind] = _Ready(item.kind, self.max_items)
+        ready.since[item] = now
+        ready.bytes += len(item.body)
 
-    def _fold(self, item: Item, user: User, body: bytes, ticket: Ticket) -> bool:
-        """Fold a user into one that waits, if it is the same and nobody came between."""
-        if item.ids != user.ids or not (item in self._ready or item in self._ahead):
+    def _fold(self, waiting: Item, item: Item, payload: Payload) -> bool:
+        """Fold an item into one that waits, if both are of one user and nobody came between."""
+        fold = item.kind.fold
+        if fold is None or waiting.kind is not item.kind or waiting.ids != item.ids:
             return False
-        if any(self._queues[identity][-1] is not item for identity in user.identities):
+        ready = self._ready.get(item.kind)
+        is_ready = ready is not None and waiting in ready.since
+        if not (is_ready or waiting in self._ahead):
             return False
-        folded = fold(item.body, user)
-        if len(folded) > MAX_BODY_BYTES - 2:
+        if any(self._queues[identity][-1] is not waiting for identity in item.identities):
             return False
-        growth = len(folded) - len(item.body)
+        folded = codec.encode_unicode(fold(codec.decode(waiting.body), payload))
+        if len(folded) > item.kind.max_item_bytes:
+            return False
+        growth = len(folded) - len(waiting.body)
         self._bytes += growth
-        if item in self._ready:
-            self._ready_bytes += growth
-        item.fold(folded, body, ticket)
+        if ready is not None and is_ready:
+            ready.bytes += growth
+        waiting.fold(folded, item.body, item.ticket)
         return True
 
     def take(self, now: float) -> Batch | None:
@@ -133,26 +166,27 @@ class Backlog:
             now: Monotonic seconds.
 
         Returns:
-            A full batch; a part-filled one if its first user has waited long enough, or nothing
+            A full batch; a part-filled one if its first item has waited long enough, or nothing
             more can come; else ``None``.
         """
-        filled = len(self._ready) >= self.max_users or self._ready_bytes > MAX_BODY_BYTES
-        if not filled and not (self._ready and (self.closing or self.full or now >= self.due_at)):
+        ready = next((each for each in self._ready.values() if each.is_filled), None)
+        if ready is None and (self.closing or self.full or now >= self.due_at):
+            ready = self._longest_waiting()
+        if ready is None:
             return None
-        items = list(islice(self._ready, self.max_users))
-        length = sum([len(item.body) for item in items])
-        while length + len(items) + 1 > MAX_BODY_BYTES:  # a comma or bracket each, and a bracket
-            length -= len(items.pop().body)
-        for item in items:
-            del self._ready[item]
+        items = ready.take()
         self._records -= len(items) + sum([len(item.folded) - 1 for item in items if item.folded])
-        self._bytes -= length
-        self._ready_bytes -= length
+        self._bytes -= sum([len(item.body) for item in items])
         self._taken += 1
         return Batch(self._run_id, str(self._taken), items)
 
-    def leave(self, items: Iterable[Item], now: float) -> None:
-        """Let settled users' identities go; who stood behind may leave now."""
+    def _longest_waiting(self) -> _Ready | None:
+        """Return the kind whose first item has waited longest, if one waits."""
+        waiting = [ready for ready in self._ready.values() if ready.since]
+        return min(waiting, key=lambda ready: next(iter(ready.since.values())), default=None)
+
+    def release(self, items: Iterable[Item], now: float) -> None:
+        """Free settled items' identities: the next in their queues may leave."""
         for item in items:
             for identity in item.identities:
                 queue = self._queues[identity]

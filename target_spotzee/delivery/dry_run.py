@@ -1,18 +1,29 @@
-"""A run without Spotzee: what would be sent, shown and not sent."""
+"""A dry run: what would be sent, shown and not sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from target_spotzee import codec
 from target_spotzee.api.answers import Delivered
-from target_spotzee.mapping.users import Mapping
-from target_spotzee.objects.attempts import Trace
+from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.objects.batch import Batch
+from target_spotzee.settings.declaration import Settings
 
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+FIGURES: Mapping[str, str] = {
+    "confirmed": "would be sent",
+    "accepted": "would be sent",
+    "folded": "would be folded",
+    "rejected": "would be rejected",
+    "sent": "would be made",
+}
+"""What the summary's figures are called in a dry run."""
+NOTE = "dry run: nothing was sent"
+
+_TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
     (int, "integer"),
     ((float, Decimal), "number"),
@@ -22,7 +33,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-class Rehearsal:
+class DryRun:
     """Takes batches in place of Spotzee and remembers what they looked like.
 
     Args:
@@ -34,10 +45,14 @@ class Rehearsal:
         self._first_body: bytes | None = None
         self._examples: dict[str, dict[tuple[str, ...], Any]] = {}
 
-    def send(self, batch: Batch, trace: Trace) -> Delivered:
+    def settings(self, settings: Settings) -> Settings:
+        """Return settings under which nothing is written and records are seen in order."""
+        return replace(settings, max_in_flight=1, rejects_path=None, summary_path=None)
+
+    def send(self, batch: Batch) -> Delivered:
         """Take a batch as it would have been sent."""
-        trace.attempts = 1
-        self._first_body = self._first_body or batch.body
+        batch.attempts.made = 1
+        self._first_body = self._first_body or batch.request.body
         for item in batch.items:
             for body, ticket in item.parts:
                 examples = self._examples.setdefault(ticket.origin.stream, {})
@@ -47,9 +62,9 @@ class Rehearsal:
         return Delivered()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Close nothing."""
 
-    def report(self, mappings: Iterable[Mapping]) -> str:
+    def report(self, mappings: Iterable[StreamMapping]) -> str:
         """Return the effective mapping of each stream as a table, for a person."""
         lines: list[str] = []
         for mapping in mappings:
@@ -74,7 +89,7 @@ class Rehearsal:
             return ""
         if self._show_values:
             return str(value)[:60]
-        return next((name for kind, name in _KINDS if isinstance(value, kind)), "")
+        return next((name for type_, name in _TYPES if isinstance(value, type_)), "")
 
 
 def _leaves(payload: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -1,7 +1,7 @@
-"""A record's way from the sink to its end, on the main thread.
+"""The main thread's loop: a record's way from the sink to its end, and the waits on that way.
 
-Puts users into the backlog, keeps the dispatcher going, and sees that nothing waits longer than it
-may while the tap is silent.
+Hands items to the dispatcher, keeps it going, and sees that nothing waits longer than it may while
+the tap is silent.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ import logging
 from collections.abc import Callable
 
 from target_spotzee import codec
-from target_spotzee.api.pacing import Clock
-from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.batch import MAX_BODY_BYTES
+from target_spotzee.objects.batch import Item
+from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
 
 PROGRESS_SECONDS = 10.0
+_RECORDS_PER_LOOK = 100
+_BYTES_PER_LOOK = 1_000_000
+"""After so many new records, or bytes, the main thread looks at what has come back."""
 
 _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
 _TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
@@ -33,36 +36,41 @@ class Loader:
     """Takes what the sinks map and brings it to Spotzee.
 
     Args:
-        backlog: Where users wait.
-        dispatcher: Sends them.
+        dispatcher: Sends it.
         settlement: Where records end.
         wakeup: What the main thread waits on.
         clock: Monotonic seconds.
         progress: Says in one line how far the run is.
+        records_per_look: After so many new records it looks at what has come back.
     """
 
     def __init__(
         self,
-        backlog: Backlog,
         dispatcher: Dispatcher,
         settlement: Settlement,
         wakeup: Wakeup,
         clock: Clock,
         *,
         progress: Callable[[], str],
+        records_per_look: int = _RECORDS_PER_LOOK,
     ) -> None:
-        self.settlement = settlement
-        self._backlog = backlog
         self._dispatcher = dispatcher
+        self._settlement = settlement
         self._wakeup = wakeup
         self._clock = clock
         self._progress = progress
+        self._records_per_look = records_per_look
         self._new_records = 0
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
 
-    def take(self, user: User, ticket: Ticket) -> None:
-        """Bring a record's user to Spotzee.
+    def load(self, user: User, ticket: Ticket, kind: Kind) -> None:
+        """Bring what a record was mapped to to Spotzee.
+
+        Args:
+            user: What the record was mapped to.
+            ticket: The record.
+            kind: What it is sent as.
 
         Raises:
             SpotzeeError: The run has to stop.
@@ -79,20 +87,20 @@ class Loader:
             self.reject(ticket, _NO_JSON, user.ids)
             return
         size = len(body)
-        if size > MAX_BODY_BYTES - 2:
-            reason = Reason("record_too_large", f"{size:,} bytes; {MAX_BODY_BYTES:,} fit")
+        if size > kind.max_item_bytes:
+            reason = Reason("record_too_large", f"{size:,} bytes; {kind.max_bytes:,} fit")
             self.reject(ticket, reason, user.ids)
             return
         if user.invalid or user.mended:
-            self.settlement.note(user)
-        self._backlog.add(user, body, ticket, self._clock())
+            self._settlement.note(user)
+        self._dispatcher.add(Item(kind, user.ids, user.identities, body, ticket), user.payload)
         self._new_records += 1
         self._new_bytes += size
-        if self._new_records >= self._backlog.max_users or self._new_bytes > MAX_BODY_BYTES:
+        if self._new_records >= self._records_per_look or self._new_bytes > _BYTES_PER_LOOK:
             self._new_records = self._new_bytes = 0
             self._settle_finished()
-            if self._backlog.full:
-                self._wait_while(lambda: self._backlog.full)
+            if self._dispatcher.full:
+                self._wait_while(lambda: self._dispatcher.full)
 
     def reject(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
         """Reject a record that was not sent; see `Settlement.rejected`.
@@ -100,31 +108,30 @@ class Loader:
         Raises:
             RejectLimitError: It was one too many.
         """
-        self.settlement.rejected(ticket, reason, ids)
-        if self.settlement.exceeded is not None:
-            self.settlement.publish()
-            raise self.settlement.exceeded
+        self._settlement.rejected(ticket, reason, ids)
+        if self._settlement.exceeded is not None:
+            self._settlement.publish()
+            raise self._settlement.exceeded
 
     def checkpoint(self, state: str) -> None:
         """Note a state of the tap's, and print it if it is safe already."""
-        self.settlement.checkpoint(state)
-        self.settlement.publish()
+        self._settlement.checkpoint(state)
+        self._settlement.publish()
 
-    def tick(self) -> float:
-        """Do what is due.
+    def wait_for_input(self, fd: int) -> None:
+        """Do what is due until a descriptor can be read.
 
-        Returns:
-            The longest that the main thread may wait before the next call, in seconds.
+        While the tap is silent, finished requests are settled, part-filled batches leave, and
+        signals are obeyed.
+
+        Args:
+            fd: A pipe, a file, a terminal.
 
         Raises:
             SpotzeeError: The run has to stop.
         """
-        self._settle_finished()
-        now = self._clock()
-        if now >= self._progress_at:
-            self._progress_at = now + PROGRESS_SECONDS
-            logger.info(self._progress())
-        return max(0.0, min(self._progress_at, self._dispatcher.due_at) - now)
+        while not self._wakeup.wait(self._do_what_is_due(), fd):
+            pass
 
     def finish(self) -> None:
         """Send what is left and wait for all of it.
@@ -132,7 +139,7 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        self._backlog.closing = True
+        self._dispatcher.close_backlog()
         self._wait_while(lambda: not self._dispatcher.idle)
 
     def stop(self, grace_seconds: float) -> None:
@@ -142,23 +149,38 @@ class Loader:
             RunError: Rejects or states can't be written.
         """
         try:
-            self._dispatcher.stop(grace_seconds)
+            self._dispatcher.stop(grace_seconds, self._wait_unless_urged)
         finally:
-            self.settlement.publish()
+            self._settlement.publish()
 
     def close(self) -> None:
-        """Let the workers go."""
+        """End the workers."""
         self._dispatcher.close()
 
+    def _wait_unless_urged(self, seconds: float) -> bool:
+        if self._wakeup.urged:
+            return False
+        self._wakeup.wait(seconds)
+        return True
+
     def _wait_while(self, condition: Callable[[], bool]) -> None:
-        due_seconds = self.tick()
+        due_seconds = self._do_what_is_due()
         while condition():
             self._wakeup.wait(due_seconds)
-            due_seconds = self.tick()
+            due_seconds = self._do_what_is_due()
+
+    def _do_what_is_due(self) -> float:
+        """Settle, send and tell what is due; return the seconds until that is to be done again."""
+        self._settle_finished()
+        now = self._clock()
+        if now >= self._progress_at:
+            self._progress_at = now + PROGRESS_SECONDS
+            logger.info(self._progress())
+        return max(0.0, min(self._progress_at, self._dispatcher.due_at) - now)
 
     def _settle_finished(self) -> None:
         self._wakeup.check()
         try:
             self._dispatcher.reap()
         finally:
-            self.settlement.publish()
+            self._settlement.publish()

@@ -8,7 +8,8 @@ glance; only the others cost a library call, and only then is the library import
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from target_spotzee.fields import emails, locales, phones, zones
 from target_spotzee.fields.emails import email
@@ -17,12 +18,39 @@ from target_spotzee.fields.locales import locale
 from target_spotzee.fields.phones import known_region, phone
 from target_spotzee.fields.zones import timezone
 
-__all__ = ["ORDINARY", "email", "identity", "known_region", "locale", "phone", "timezone"]
+__all__ = [
+    "FIELDS",
+    "USER_FIELDS",
+    "Field",
+    "email",
+    "identity",
+    "known_region",
+    "locale",
+    "phone",
+    "timezone",
+]
 
-ORDINARY: dict[str, Callable[[str], object]] = {
-    "email": emails.ordinary,
-    "phone": phones.ordinary,
-    "timezone": zones.ordinary,
-    "locale": locales.ordinary,
+
+class Field(NamedTuple):
+    """A first-class field.
+
+    Attributes:
+        is_ordinary: A quick look that tells text which goes as it is.
+        normalise: Returns what to send for any other value, given the region of national phone
+            numbers, or raises `ValueError`.
+    """
+
+    is_ordinary: Callable[[str], object]
+    normalise: Callable[[Any, str | None], str]
+
+
+FIELDS: Mapping[str, Field] = {
+    "email": Field(emails.ordinary, lambda value, _: email(value)),
+    "phone": Field(phones.ordinary, phone),
+    "timezone": Field(zones.ordinary, lambda value, _: timezone(value)),
+    "locale": Field(locales.ordinary, lambda value, _: locale(value)),
 }
-"""For each field a quick look that tells text which goes as it is."""
+"""Every first-class field of every kind of object."""
+
+USER_FIELDS = ("email", "phone", "timezone", "locale")
+"""Those of users."""

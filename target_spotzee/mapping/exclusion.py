@@ -10,13 +10,13 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 
 from target_spotzee.mapping.stream_maps import definitions_of, is_option
-from target_spotzee.mapping.streams import Entry
+from target_spotzee.mapping.streams import StreamConfig
 
 
 def hidden_columns(
     stream: str,
     stream_maps: Mapping[str, object],
-    entry: Entry,
+    config: StreamConfig,
     mapped: Collection[str],
     separator: str | None = None,
 ) -> Callable[[str], bool]:
@@ -28,7 +28,7 @@ def hidden_columns(
     Args:
         stream: The stream, as the tap calls it.
         stream_maps: The setting.
-        entry: Says which columns are excluded.
+        config: Says which columns are excluded.
         mapped: The columns after stream maps and flattening.
         separator: What flattening joins names with; ``None`` where nothing is flattened.
     """
@@ -42,7 +42,7 @@ def hidden_columns(
     made: dict[str, object] = {}
     for definition in definitions_of(stream, stream_maps):
         made |= {name: text for name, text in definition.items() if not is_option(name)}
-    secret = {column for column in made if any(map(entry.excludes, names_of(column)))}
+    secret = {column for column in made if any(map(config.excludes, names_of(column)))}
     if all(made[column] in (None, "__NULL__") for column in secret):
         return lambda _: False
     copied = {_copied(column, made[column]) for column in made.keys() - secret}

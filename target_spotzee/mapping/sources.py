@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from target_spotzee.exceptions import MappingError
 from target_spotzee.mapping.columns import is_tap_own
 from target_spotzee.mapping.names import did_you_mean
-from target_spotzee.mapping.streams import Entry
+from target_spotzee.mapping.streams import StreamConfig
 from target_spotzee.schemas.schema import obstacle
 
 IDS = ("external_id", "anonymous_id")
-FIELDS = ("email", "phone", "timezone", "locale")
 
 _NAMES_SHOWN = 10
 
@@ -44,7 +43,8 @@ class Sources:
     Args:
         stream: The stream's name, for messages.
         columns: The SCHEMA's properties: column name to JSON Schema.
-        entry: How its owner wants it mapped.
+        config: How its owner wants it mapped.
+        field_names: The first-class fields of what its records are sent as.
         is_open: Whether records hold columns that the SCHEMA does not name.
 
     Attributes:
@@ -56,13 +56,15 @@ class Sources:
         self,
         stream: str,
         columns: Mapping[str, Any],
-        entry: Entry,
+        config: StreamConfig,
+        field_names: Sequence[str],
         *,
         is_open: bool,
     ) -> None:
         self._stream = stream
         self._columns = columns
-        self._entry = entry
+        self._config = config
+        self._field_names = field_names
         self._is_open = is_open
         self._unseen: list[str] = []
         self.used: set[str] = set()
@@ -74,8 +76,9 @@ class Sources:
         Raises:
             MappingError: The entry does not fit the SCHEMA, or gives no way to an identity.
         """
-        mapping = self._entry.mapping
-        problems = [problem for path in mapping for problem in _path_problems(path, mapping)]
+        mapping = self._config.mapping
+        known = (*IDS, *self._field_names)
+        problems = [problem for path in mapping for problem in _path_problems(path, mapping, known)]
         problems += [problem for source in mapping.values() for problem in self._doubts(source)]
         if problems:
             raise MappingError(f"stream {self._stream!r}: {'; '.join(dict.fromkeys(problems))}")
@@ -100,7 +103,7 @@ class Sources:
     ) -> dict[Path, str]:
         """Return the sources of what the entry says nothing about."""
         sources: dict[Path, str] = {}
-        for name in (*IDS, *FIELDS):
+        for name in (*IDS, *self._field_names):
             columns = [] if (name,) in mapping else self._columns_for(name)
             if len(columns) == 1:
                 sources[name,] = columns[0]
@@ -111,7 +114,7 @@ class Sources:
                 )
         if not any((name,) in mapping for name in IDS) and len(key_properties) == 1:
             (key,) = key_properties
-            there = self._is_free(key) or (self._is_open and not self._entry.excludes(key))
+            there = self._is_free(key) or (self._is_open and not self._config.excludes(key))
             if there and not is_tap_own(key):
                 sources.setdefault(("external_id",), key)
         return sources
@@ -125,7 +128,7 @@ class Sources:
         return [c for c in self._columns if c.casefold() == name and self._is_free(c)]
 
     def _is_free(self, column: str) -> bool:
-        return column in self._columns and not self._entry.excludes(column)
+        return column in self._columns and not self._config.excludes(column)
 
     def _doubts(self, source: str) -> Iterator[str]:
         """Say what is wrong with a source that was given."""
@@ -136,7 +139,7 @@ class Sources:
         except LookupError as error:
             yield f"the mapping {error}"
         else:
-            if self._entry.excludes(column):
+            if self._config.excludes(column):
                 yield f"column {column!r} is both mapped and excluded"
 
     def _find(self, source: str) -> Source:
@@ -179,6 +182,7 @@ def listed(names: Sequence[str]) -> str:
 def _path_problems(
     path: Path,
     mapping: Mapping[Path, str],
+    known: Sequence[str],
 ) -> Iterator[str]:
     """Say what is wrong with one path of the user that a mapping describes."""
     name = ".".join(path)
@@ -190,6 +194,5 @@ def _path_problems(
             yield f"{name!r} has an empty part"
         elif any(other != path and other[: len(path)] == path for other in mapping):
             yield f"{name!r} is mapped and so is something inside it"
-    elif path[0] not in (*IDS, *FIELDS) or len(path) > 1:
-        known = ", ".join((*IDS, *FIELDS, "data"))
-        yield f"Spotzee has no field {name!r} (it has {known})"
+    elif path[0] not in known or len(path) > 1:
+        yield f"Spotzee has no field {name!r} (it has {', '.join((*known, 'data'))})"

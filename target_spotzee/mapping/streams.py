@@ -3,7 +3,7 @@
 Meltano unfolds the dotted keys of an object setting at every level, so
 ``{"public.customers": {"mapping": {"data.city": "town"}}}`` may arrive as
 ``{"public": {"customers": {"mapping": {"data": {"city": "town"}}}}}``. Both come out of
-`read_entries` the same. Only a stream whose dotted name has a part called ``mapping`` can't be told
+`read_streams` the same. Only a stream whose dotted name has a part called ``mapping`` can't be told
 once it is unfolded.
 """
 
@@ -32,7 +32,7 @@ KEYS = frozenset({"mapping", "exclude", "phone_region", *_CHOICES})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StreamConfig:
     """How one stream's columns become users.
 
     Attributes:
@@ -58,7 +58,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class StreamConfigs:
     """The entries of the ``streams`` setting, and what holds without one.
 
     Attributes:
@@ -66,10 +66,10 @@ class Entries:
         by_stream: Stream name or glob to entry; ``None`` where the setting is not there at all.
     """
 
-    default: Entry
-    by_stream: Mapping[str, Entry] | None = None
+    default: StreamConfig
+    by_stream: Mapping[str, StreamConfig] | None = None
 
-    def find(self, stream: str) -> Entry | None:
+    def find(self, stream: str) -> StreamConfig | None:
         """Return a stream's entry: its own, else that of the glob with the most letters that fits.
 
         The order of entries says nothing: unfolding changes it.
@@ -87,7 +87,7 @@ class Entries:
         return self.by_stream[max(fitting, key=lambda glob: (len(glob.replace("*", "")), glob))]
 
 
-def read_entries(setting: object, default: Entry) -> Entries:
+def read_streams(setting: object, default: StreamConfig) -> StreamConfigs:
     """Read the ``streams`` setting.
 
     Args:
@@ -98,16 +98,16 @@ def read_entries(setting: object, default: Entry) -> Entries:
         SettingsError: An entry is malformed; the message names the place.
     """
     if setting is None or setting == {}:
-        return Entries(default)
+        return StreamConfigs(default)
     if not isinstance(setting, dict):
         raise SettingsError("streams: must be an object of stream name: entry")
-    by_stream: dict[str, Entry] = {}
+    by_stream: dict[str, StreamConfig] = {}
     for name, node in setting.items():
         for stream, entry in _unfold(name, node):
             if stream in by_stream:
                 raise SettingsError(f"streams.{stream}: is there twice")
             by_stream[stream] = _read_entry(f"streams.{stream}", entry, default)
-    return Entries(default, by_stream)
+    return StreamConfigs(default, by_stream)
 
 
 def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,7 +146,7 @@ def _holds_entry(node: object) -> bool:
     )
 
 
-def _read_entry(place: str, entry: dict[str, Any], default: Entry) -> Entry:
+def _read_entry(place: str, entry: dict[str, Any], default: StreamConfig) -> StreamConfig:
     policies: dict[str, str] = {}
     for key, choices in _CHOICES.items():
         value = entry.get(key)
@@ -157,7 +157,7 @@ def _read_entry(place: str, entry: dict[str, Any], default: Entry) -> Entry:
     exclude = entry.get("exclude") or []
     if not isinstance(exclude, list) or not all(isinstance(item, str) for item in exclude):
         raise SettingsError(f"{place}.exclude: must be a list of column names or globs")
-    return Entry(
+    return StreamConfig(
         mapping=_read_mapping(f"{place}.mapping", entry.get("mapping")),
         unmapped=policies.get("unmapped", default.unmapped),
         exclude=tuple(exclude),

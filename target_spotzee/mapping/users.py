@@ -9,7 +9,7 @@ cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,8 +18,8 @@ import msgspec
 from target_spotzee import codec, fields
 from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.columns import is_tap_own
-from target_spotzee.mapping.sources import FIELDS, IDS, Path, Sources, listed
-from target_spotzee.mapping.streams import Entry
+from target_spotzee.mapping.sources import IDS, Path, Sources, listed
+from target_spotzee.mapping.streams import StreamConfig
 from target_spotzee.records import Ids, Record
 
 _ABSENT: Any = object()
@@ -66,7 +66,8 @@ class Mapping:
         stream: The stream's name, for messages.
         columns: The SCHEMA's properties: column name to JSON Schema.
         key_properties: The stream's key.
-        entry: How its owner wants it mapped.
+        config: How its owner wants it mapped.
+        field_names: The first-class fields of what its records are sent as.
         is_open: Whether records hold columns that the SCHEMA does not name.
 
     Raises:
@@ -78,24 +79,25 @@ class Mapping:
         stream: str,
         columns: dict[str, Any],
         key_properties: Iterable[str],
-        entry: Entry,
+        config: StreamConfig,
+        field_names: Sequence[str] = fields.USER_FIELDS,
         *,
         is_open: bool = False,
     ) -> None:
         self.stream = stream
-        self._entry = entry
+        self._config = config
         self._columns = columns
-        self._send_nulls = entry.null_values == "send"
-        self._invalid_fields = entry.invalid_fields
+        self._send_nulls = config.null_values == "send"
+        self._invalid_fields = config.invalid_fields
 
-        sources = Sources(stream, columns, entry, is_open=is_open)
+        sources = Sources(stream, columns, config, field_names, is_open=is_open)
         found = sources.compile(list(key_properties))
         self._warnings = sources.warnings
         self._used = sources.used
         self._ids = [(name, found.pop((name,))) for name in IDS if (name,) in found]
         self._fields = [
-            (name, found.pop((name,)), fields.ORDINARY[name], self._normaliser(name))
-            for name in FIELDS
+            (name, found.pop((name,)), fields.FIELDS[name])
+            for name in field_names
             if (name,) in found
         ]
         self._attributes = [(path[1:], source) for path, source in found.items()]
@@ -118,7 +120,7 @@ class Mapping:
             columns = {*self._columns, *before_maps}
             found += [
                 f"stream {self.stream!r}: exclude {pattern!r} fits no column"
-                for pattern in self._entry.exclude
+                for pattern in self._config.exclude
                 if not any(fnmatchcase(column, pattern) for column in columns)
             ]
         external_id = str(dict(self._ids).get("external_id", ""))
@@ -143,9 +145,9 @@ class Mapping:
         """
         rows: list[tuple[str, Path]]
         rows = [(str(source), (name,)) for name, source in self._ids]
-        rows += [(str(source), (name,)) for name, source, _, _ in self._fields]
+        rows += [(str(source), (name,)) for name, source, _ in self._fields]
         rows += [(str(source), ("data", *path)) for path, source in self._attributes]
-        own = self._entry.unmapped == "data"
+        own = self._config.unmapped == "data"
         for column in self._columns:
             if column not in self._elsewhere:
                 rows.append((column, ("data", column) if own else ()))
@@ -165,14 +167,14 @@ class Mapping:
         payload = self._identity(record)
         invalid: tuple[str, ...] = ()
         mended: tuple[str, ...] = ()
-        for name, (column, path), ordinary, normalise in self._fields:
+        for name, (column, path), field in self._fields:
             value = record.get(column, _ABSENT)
             if path:
                 value = _inside(value, path)
-            if type(value) is str and ordinary(value):
+            if type(value) is str and field.is_ordinary(value):
                 payload[name] = value
             elif value is not _ABSENT:
-                if not self._take(payload, name, value, normalise):
+                if not self._put_field(payload, name, value, field):
                     invalid += (name,)
                 elif name == "email" and payload.get(name) not in (None, _trimmed(value)):
                     mended += (name,)
@@ -207,12 +209,12 @@ class Mapping:
         invalid = *user.invalid, *(f"data.{name}" for name in cleared)
         return User({**user.payload, "data": {**data, **cleared}}, invalid, user.mended)
 
-    def _take(
+    def _put_field(
         self,
         payload: dict[str, Any],
         name: str,
         value: Any,  # noqa: ANN401 - a record holds any JSON value
-        normalise: Callable[[Any], str],
+        field: fields.Field,
     ) -> bool:
         """Put a field into a payload as it should be; say whether it could be right."""
         value = _trimmed(value)
@@ -221,7 +223,7 @@ class Mapping:
                 payload[name] = None
             return True
         try:
-            payload[name] = normalise(value)
+            payload[name] = field.normalise(value, self._config.phone_region)
         except ValueError as error:
             if self._invalid_fields == "reject":
                 raise RecordError("field_invalid", f"{name} {error}", name) from None
@@ -259,7 +261,7 @@ class Mapping:
         """Return a record's attributes, and the names of those that could not be right."""
         data: dict[str, Any] = {}
         astray: tuple[str, ...] = ()
-        if self._entry.unmapped == "data":
+        if self._config.unmapped == "data":
             columns = tuple(record)
             if columns != self._columns_before:
                 if not record.keys() <= self._known:
@@ -307,18 +309,11 @@ class Mapping:
                 column in self._used
                 or column in self._taken
                 or is_tap_own(column)
-                or self._entry.excludes(column)
+                or self._config.excludes(column)
             ):
                 self._elsewhere.append(column)
             elif column not in self._columns:
                 self._unnamed.append(column)
-
-    def _normaliser(self, name: str) -> Callable[[Any], str]:
-        if name == "phone":
-            region = self._entry.phone_region
-            return lambda value: fields.phone(value, region)
-        normaliser: Callable[[Any], str] = getattr(fields, name)
-        return normaliser
 
 
 def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -1,42 +1,39 @@
-"""Users gathered into requests.
+"""Items gathered into requests.
 
-A batch is at most 100 users (Spotzee's limit, API release 2026-04-28) as one bare JSON array. Its
-bytes and its idempotency key are made once and kept through every retry; what is left of a batch
-after a split is a new batch with a new key.
+The bytes of a batch and its idempotency key are made once and kept through every retry; what is
+left of a batch after a split is a new batch with a new key.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
 
-from target_spotzee import codec
-from target_spotzee.mapping.users import User
-from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.attempts import Attempts
+from target_spotzee.objects.kinds import Kind, Request
 from target_spotzee.records import Ids, Ticket
-
-MAX_USERS = 100
-MAX_BODY_BYTES = 1_000_000
-"""A request stays below the 1 MiB at which common proxies refuse."""
 
 
 class Item(msgspec.Struct, eq=False, gc=False):
-    """One user of a batch and the records it came from.
+    """One item of a batch and the records it came from.
 
-    A user waits as bytes: they take a third of what its objects would, and are what is sent.
+    An item waits as bytes: they take a third of what its objects would, and are what is sent.
 
     Attributes:
-        ids: The user's.
-        identities: The user's.
-        body: The user as it will be sent.
+        kind: What it is.
+        ids: Its user's.
+        identities: What another item must not share to be about somebody else for certain.
+        body: The item as it will be sent.
         ticket: The newest record's.
-        folded: The parts of a user that came from more than one record.
-        following: Records of the same user that may go only after this.
+        folded: The parts of an item that came from more than one record.
+        following: Items of the same user that may go only after this.
     """
 
+    kind: Kind
     ids: Ids
     identities: tuple[str, ...]
     body: bytes
@@ -46,15 +43,15 @@ class Item(msgspec.Struct, eq=False, gc=False):
 
     @property
     def parts(self) -> list[tuple[bytes, Ticket]]:
-        """Each record's own user, encoded, and ticket, in the order read."""
+        """Each record's own item, encoded, and ticket, in the order read."""
         return self.folded or [(self.body, self.ticket)]
 
     def fold(self, body: bytes, own: bytes, ticket: Ticket) -> None:
-        """Take in a later record.
+        """Become one with a later record's item.
 
         Args:
             body: What is to be sent of both.
-            own: The record's own user, encoded.
+            own: The record's own item, encoded.
             ticket: The record's.
         """
         self.folded = self.parts
@@ -62,9 +59,9 @@ class Item(msgspec.Struct, eq=False, gc=False):
         self.body, self.ticket = body, ticket
 
     def apart(self) -> Item:
-        """Return the first record as a user of its own, which the others follow one by one."""
+        """Return the first record as an item of its own, which the others follow one by one."""
         first, *others = (
-            Item(self.ids, self.identities, body, ticket) for body, ticket in self.parts
+            Item(self.kind, self.ids, self.identities, body, ticket) for body, ticket in self.parts
         )
         first.following = (*others, *self.following)
         return first
@@ -72,29 +69,30 @@ class Item(msgspec.Struct, eq=False, gc=False):
 
 @dataclass(eq=False)
 class Batch:
-    """The users of one request.
+    """The items of one request, all of one kind.
 
     Attributes:
         run_id: The run, for the key.
         number: The batch's place in the run, ``"17"``; a part of it is ``"17.2"``.
-        items: The users, no two of whom share an identity.
-        spent_seconds: What its forerunners used up of the retry budget.
-        attempts: How many requests its forerunners took.
-        doubtful_until: Until when a forerunner's attempt of unknown fate may still be applied.
+        items: The items, no two of which share an identity; at least one.
+        attempts: What it took to send them.
     """
 
     run_id: str
     number: str
     items: list[Item]
-    spent_seconds: float = 0.0
-    attempts: int = 0
-    doubtful_until: float = 0.0
-    _children: int = field(default=0, init=False, repr=False)
+    attempts: Attempts = field(default_factory=Attempts)
+    _parts: int = field(default=0, init=False, repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """What the items are."""
+        return self.items[0].kind
 
     @cached_property
-    def body(self) -> bytes:
-        """The request's body."""
-        return b"[" + b",".join([item.body for item in self.items]) + b"]"
+    def request(self) -> Request:
+        """The request that carries the items."""
+        return self.kind.request([item.body for item in self.items])
 
     @cached_property
     def key(self) -> str:
@@ -104,42 +102,21 @@ class Batch:
         """
         first, last = self.items[0].ids, self.items[-1].ids
         digest = hashlib.sha256(repr((self.run_id, self.number, first, last)).encode())
-        digest.update(self.body)
+        digest.update(self.request.body or self.request.path.encode())
         return digest.hexdigest()
 
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """Every identity in it."""
-        return tuple(identity for item in self.items for identity in item.identities)
-
-    def part(self, items: list[Item], trace: Trace, *, again: bool = False) -> Batch:
+    def part(self, items: Sequence[Item], *, is_retry: bool = False) -> Batch:
         """Return some of this batch's items as a new batch with a new key.
 
         Args:
             items: The items.
-            trace: What it took to send this batch.
-            again: They are tried again, so the retry budget goes on; else they begin afresh.
+            is_retry: They are tried again, so the retry budget goes on; else they begin afresh.
         """
-        self._children += 1
-        return Batch(
-            self.run_id,
-            f"{self.number}.{self._children}",
-            items,
-            spent_seconds=trace.spent_seconds if again else 0.0,
-            attempts=self.attempts + trace.attempts if again else 0,
-            doubtful_until=trace.doubtful_until,
-        )
+        self._parts += 1
+        number = f"{self.number}.{self._parts}"
+        return Batch(self.run_id, number, [*items], self.attempts.part(is_retry=is_retry))
 
-    def halves(self, trace: Trace) -> tuple[Batch, Batch]:
+    def halves(self) -> list[Batch]:
         """Return two batches that hold every item once between them."""
         middle = len(self.items) // 2
-        return self.part(self.items[:middle], trace), self.part(self.items[middle:], trace)
-
-
-def fold(earlier: bytes, later: User) -> bytes:
-    """Return one encoded user that leaves Spotzee as the two would, one after the other."""
-    before, after = codec.decode(earlier), later.payload
-    payload = {**before, **after}
-    if "data" in before and "data" in after:
-        payload["data"] = {**before["data"], **after["data"]}
-    return codec.encode_unicode(payload)
+        return [self.part(self.items[:middle]), self.part(self.items[middle:])]

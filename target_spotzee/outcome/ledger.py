@@ -48,7 +48,7 @@ class Ledger:
         if len(self._stretches) > self._compact_at:
             self._compact()
 
-    def take(self) -> str | None:
+    def take_safe(self) -> str | None:
         """Return the newest safe state that was not taken before, else ``None``."""
         stretches = self._stretches
         while stretches[0].state is not None and not stretches[0].unsettled:

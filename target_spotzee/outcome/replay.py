@@ -46,13 +46,20 @@ class Replay:
     """Looks at each reject of the input.
 
     Args:
-        input_fd: The input, if it has a descriptor. Only a plain file can be marked.
         now: The time of day, with its zone.
+        input_fd: The input, if it is to be marked and has a descriptor. Only a plain file can be.
+        offset: Says where in the input the line at hand begins.
     """
 
-    def __init__(self, input_fd: int | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        input_fd: int | None = None,
+        offset: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._now = now
         self._fd = None if input_fd is None else _reopen(input_fd)
+        self._offset = offset
         self._warned: set[str] = set()
 
     def is_done(self, reject: dict[str, Any]) -> bool:
@@ -71,17 +78,12 @@ class Replay:
                 )
         return False
 
-    def mark(self, line: str | bytes, offset: int) -> Mark | None:
-        """Return what marks a reject as done once nothing of it needs sending.
-
-        Args:
-            line: Its line.
-            offset: Where in the input the line begins.
-        """
+    def mark(self, line: str | bytes) -> Mark | None:
+        """Return what marks a reject, by its line, as done once nothing of it needs sending."""
         if self._fd is None or isinstance(line, str):
             return None
         place = marks.place_in(line)
-        return None if place is None else Mark(self._fd, offset + place)
+        return None if place is None else Mark(self._fd, self._offset() + place)
 
     def _warn(self, warning: str) -> None:
         if warning not in self._warned:

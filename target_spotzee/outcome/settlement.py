@@ -7,6 +7,7 @@ from collections.abc import Callable, ItemsView, Iterable, Sequence
 
 from target_spotzee.exceptions import RejectLimitError
 from target_spotzee.mapping.users import User
+from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Item
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
@@ -22,9 +23,8 @@ class Settlement:
         summary: Counts.
         rejects: The rejects file, if there is one.
         write_state: Prints one state; ``None`` where none is to be printed.
-        reject_mode: ``fail``, ``fail_fast`` or ``skip``.
+        skip_rejects: A reject that is kept nowhere is passed by state all the same.
         max_rejects: More than this end the run.
-        asynchronous: Spotzee accepts users, it doesn't confirm them.
     """
 
     def __init__(
@@ -34,18 +34,16 @@ class Settlement:
         rejects: RejectsFile | None,
         write_state: Callable[[str], None] | None,
         *,
-        reject_mode: str = "fail",
+        skip_rejects: bool = False,
         max_rejects: int | None = None,
-        asynchronous: bool = False,
     ) -> None:
         self._ledger = ledger
         self._summary = summary
         self._streams = summary.streams
         self._rejects = rejects
         self._write_state = write_state
-        self._reject_mode = reject_mode
+        self._skip_rejects = skip_rejects
         self._max_rejects = max_rejects
-        self._asynchronous = asynchronous
         self._unsynced: list[Ticket] = []
         self.exceeded: RejectLimitError | None = None
         """Set once more was rejected than the settings allow; the run should stop."""
@@ -62,21 +60,32 @@ class Settlement:
         self._summary.invalid_fields.update(user.invalid)
         self._summary.mended_fields.update(user.mended)
 
+    def attempted(self, attempts: Attempts) -> None:
+        """Count what it took to send a batch."""
+        self._summary.requests.add(attempts)
+
+    def split(self, times: int) -> None:
+        """Count how often a batch was taken apart."""
+        self._summary.requests.split += times
+
     def delivered(self, items: Sequence[Item]) -> None:
-        """Settle users that Spotzee took; of each the newest record counts, older are folded."""
-        streams = self._streams
+        """Settle items that Spotzee took, all of one kind.
+
+        Of each the newest record counts, older ones are folded.
+        """
+        streams, kind = self._streams, items[0].kind
         newest = [item.ticket for item in items]
         older = [ticket for item in items if item.folded for _, ticket in item.folded[:-1]]
         for stream, count in _by_stream(newest):
-            if self._asynchronous:
-                streams[stream].accepted += count
-            else:
+            if kind.confirms:
                 streams[stream].confirmed += count
+            else:
+                streams[stream].accepted += count
             streams[stream].unsettled -= count
         for stream, count in _by_stream(older):
             streams[stream].folded += count
             streams[stream].unsettled -= count
-        if self._rejects is not None:  # marked before a state can pass
+        if self._rejects is not None and kind.supersedes:  # marked before a state can pass
             for item in items:
                 for _, ticket in item.parts:
                     self._rejects.superseded(ticket, item.ids)
@@ -86,7 +95,7 @@ class Settlement:
                 ticket.on_safe()
 
     def filtered(self, ticket: Ticket) -> None:
-        """Settle a record that a stream map let go."""
+        """Settle a record that a stream map filters out."""
         self._streams[ticket.origin.stream].filtered += 1
         self._settle(ticket)
 
@@ -111,20 +120,17 @@ class Settlement:
         if self._rejects is not None:
             self._rejects.write(ticket, reason, ids)
             self._unsynced.append(ticket)
-        elif self._reject_mode == "skip":
+        elif self._skip_rejects:
             self._ledger.settle(ticket)
         else:
             self._ledger.hold(ticket)
-        if self._reject_mode == "fail_fast":
-            limit = "fail_fast"
-        elif self._max_rejects is not None and self._summary.rejected > self._max_rejects:
-            limit = f"max_rejects is {self._max_rejects}"
-        else:
-            return
-        self.exceeded = self.exceeded or RejectLimitError(
-            f"stopped at the reject of record {ticket.number}, stream {stream!r}: {reason.code}"
-            f" ({limit})",
-        )
+        most = self._max_rejects
+        if most is not None and self._summary.rejected > most and self.exceeded is None:
+            limit = f"max_rejects is {most}" if most else "the first is one too many"
+            self.exceeded = RejectLimitError(
+                f"stopped at the reject of record {ticket.number}, stream {stream!r}:"
+                f" {reason.code} ({limit})",
+            )
 
     def checkpoint(self, state: str) -> None:
         """Note a state of the tap's."""
@@ -143,7 +149,7 @@ class Settlement:
                 if ticket.on_safe is not None:
                     ticket.on_safe()
             self._unsynced.clear()
-        state = self._ledger.take()
+        state = self._ledger.take_safe()
         if state is not None and self._write_state is not None:
             self._write_state(state)
             self._summary.states_printed += 1

@@ -8,19 +8,14 @@ import logging
 import os
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from target_spotzee.objects.attempts import Trace
+from target_spotzee.objects.attempts import Attempts
 
 _PLACES_SHOWN = 5
-_IN_A_REHEARSAL = {
-    "confirmed": "would be sent",
-    "accepted": "would be sent",
-    "folded": "would be folded",
-    "rejected": "would be rejected",
-}
 
 logger = logging.getLogger("target-spotzee")
 
@@ -55,14 +50,14 @@ class Requests:
     replayed: int = 0
     durations_ms: Counter[int] = field(default_factory=Counter)
 
-    def add(self, trace: Trace, *, retry: bool) -> None:
+    def add(self, attempts: Attempts) -> None:
         """Add what one batch took; a retry of failed items is one more retried request."""
-        self.sent += trace.attempts
-        self.retried += trace.attempts if retry else max(0, trace.attempts - 1)
-        self.status_429 += trace.limited
-        self.limit_wait_seconds += trace.asked_seconds
-        self.replayed += trace.replayed
-        self.durations_ms.update(trace.durations_ms)
+        self.sent += attempts.made
+        self.retried += attempts.made if attempts.earlier else max(0, attempts.made - 1)
+        self.status_429 += attempts.limited
+        self.limit_wait_seconds += attempts.asked_seconds
+        self.replayed += attempts.replayed
+        self.durations_ms.update(attempts.durations_ms)
 
     def mean_ms(self) -> float:
         """Return the mean duration of the answered requests; 0 if there were none."""
@@ -84,12 +79,12 @@ class Summary:
 
     Args:
         run_id: The run.
-        rehearsed: Nothing is sent; figures are told as what would be.
+        words: What to call figures to a person, where it is not their name.
     """
 
-    def __init__(self, run_id: str, *, rehearsed: bool = False) -> None:
+    def __init__(self, run_id: str, words: Mapping[str, str] | None = None) -> None:
         self.run_id = run_id
-        self.rehearsed = rehearsed
+        self._words = words or {}
         self.streams: defaultdict[str, Records] = defaultdict(Records)
         self.requests = Requests()
         self.invalid_fields: Counter[str] = Counter()
@@ -118,7 +113,7 @@ class Summary:
 
     def progress(self) -> str:
         """Return one line that says how far the run is."""
-        return _figures(asdict(self.records()), rehearsed=self.rehearsed)
+        return _figures(asdict(self.records()), self._words)
 
     def as_dict(
         self,
@@ -160,24 +155,24 @@ class Summary:
         }
 
 
-def as_text(summary: dict[str, Any], *, rehearsed: bool = False) -> str:
+def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> str:
     """Return a summary as a block that a person reads, zeros left out.
 
     Args:
         summary: The summary.
-        rehearsed: Nothing was sent; tell what would have been.
+        words: What to call figures, where it is not their name.
     """
+    words = words or {}
     records, requests, state = summary["records"], summary["requests"], summary["state"]
     rate = records["read"] / summary["seconds"] if summary["seconds"] else 0
     lines = [
         f"run {summary['run_id']}: exit {summary['exit_code']} after {summary['seconds']:.1f} s",
-        f"  records   {_figures(records, rehearsed=rehearsed)} ({rate:,.0f}/s)",
-        "  requests  "
-        + (f"{requests['sent']:,} would be made" if rehearsed else _figures(requests)),
+        f"  records   {_figures(records, words)} ({rate:,.0f}/s)",
+        f"  requests  {_figures(requests, words)}",
     ]
     if len(summary["streams"]) > 1:
         lines += [
-            f"  stream    {name}: {_figures(of_stream, rehearsed=rehearsed)}"
+            f"  stream    {name}: {_figures(of_stream, words)}"
             for name, of_stream in summary["streams"].items()
         ]
     lines += [
@@ -193,15 +188,14 @@ def as_text(summary: dict[str, Any], *, rehearsed: bool = False) -> str:
         f"  mended    {count:,} {name} had something in them that did not belong there"
         for name, count in summary["mended_fields"].items()
     ]
-    if not rehearsed:
+    if "sent" not in words:  # nothing was, so no state is due
         lines.append(f"  states    {state['printed']:,} printed")
     if state["why"]:
         lines.append(f"  {state['why']}")
     return "\n".join(lines)
 
 
-def _figures(figures: dict[str, Any], *, rehearsed: bool = False) -> str:
-    words = _IN_A_REHEARSAL if rehearsed else {}
+def _figures(figures: dict[str, Any], words: Mapping[str, str]) -> str:
     return ", ".join(
         f"{value:,} {words.get(name, name.replace('_', ' '))}"
         for name, value in figures.items()

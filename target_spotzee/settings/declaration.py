@@ -24,10 +24,10 @@ from target_spotzee.mapping.streams import (
     INVALID_FIELDS,
     KEYS,
     NULL_VALUES,
-    Entries,
-    Entry,
-    read_entries,
+    StreamConfig,
+    StreamConfigs,
     read_region,
+    read_streams,
 )
 
 DELIVERIES = ("sync", "async")
@@ -237,7 +237,7 @@ class Settings:
     api_url: str
     api_version: str
     delivery: str
-    entries: Entries
+    streams: StreamConfigs
     unlisted_streams: str
     batch_size_rows: int
     batch_wait_limit_seconds: int
@@ -251,6 +251,11 @@ class Settings:
     run_id: str | None
     summary_path: Path | None
     validate_records: bool
+
+    @property
+    def most_rejects(self) -> int | None:
+        """How many rejects do not end the run; ``None``: any number."""
+        return 0 if self.reject_mode == "fail_fast" else self.max_rejects
 
     def __repr__(self) -> str:
         """Say nothing: the key is in here."""
@@ -336,12 +341,12 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
         name: _value(config, name, schema)
         for name, schema in CONFIG_JSONSCHEMA["properties"].items()
     }
-    default = Entry(
+    default = StreamConfig(
         null_values=values.pop("null_values"),
         invalid_fields=values.pop("invalid_fields"),
         phone_region=read_region("phone_region", values.pop("phone_region")),
     )
-    values["entries"] = read_entries(values.pop("streams"), default)
+    values["streams"] = read_streams(values["streams"], default)
     values["api_key"] = _secret_key(values["api_key"])
     values["api_url"] = _address(values["api_url"])
     if not _is_date(values["api_version"]):

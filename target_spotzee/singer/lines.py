@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.exceptions import InputError
 
 _CHUNK_BYTES = 2**18
@@ -17,22 +16,17 @@ MAX_LINE_BYTES = 64 * 2**20
 class Lines:
     """Iterates over a descriptor's lines.
 
-    While the tap is silent, what is due is done: finished requests are settled, part-filled batches
-    leave, signals are obeyed.
-
     Args:
         fd: What to read: a pipe, a file, a terminal.
-        wakeup: Wakes the wait for input.
-        tick: Does what is due; returns the seconds until it has to be called again.
+        wait: Waits until a descriptor can be read, and does what is due meanwhile.
 
     Attributes:
         offset: Where in the file the line that was yielded last begins.
     """
 
-    def __init__(self, fd: int, wakeup: Wakeup, tick: Callable[[], float]) -> None:
+    def __init__(self, fd: int, wait: Callable[[int], None]) -> None:
         self._fd = fd
-        self._wakeup = wakeup
-        self._tick = tick
+        self._wait = wait
         self.offset = 0
         with suppress(OSError):  # a pipe has no places
             self.offset = os.lseek(fd, 0, os.SEEK_CUR)
@@ -71,8 +65,7 @@ class Lines:
 
     def _read(self) -> bytes:
         """Return what there is to read; nothing at the end of input."""
-        while not self._wakeup.wait(self._tick(), self._fd):
-            pass
+        self._wait(self._fd)
         try:
             return os.read(self._fd, _CHUNK_BYTES)
         except OSError as error:

@@ -10,13 +10,36 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 import msgspec
 
 from target_spotzee import codec
 from target_spotzee.exceptions import InputError
 from target_spotzee.singer.sdk import GenericSingerReader
+
+
+class OnRecord(Protocol):
+    """What takes records."""
+
+    def __call__(
+        self,
+        stream: str,
+        record: Any,  # noqa: ANN401 - a tap may send anything for one
+        line: str | bytes,
+        reject: object = None,
+        *,
+        is_sound: bool = True,
+    ) -> None:
+        """Take the record of a RECORD message.
+
+        Args:
+            stream: Its stream.
+            record: Column to value.
+            line: The message as it was read.
+            reject: Why it was rejected before, if it was.
+            is_sound: Whether all that it holds is JSON for certain.
+        """
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -41,20 +64,21 @@ _decode_state = msgspec.json.Decoder(_State).decode
 class MessageReader(GenericSingerReader[str]):
     """Reads messages; lines may be text or, faster, bytes.
 
+    Args:
+        on_record: Takes the record of each RECORD message.
+        on_unknown: Called with the type of a message that is not Singer's.
+
     Attributes:
         line: The line being processed, as it was read.
         line_number: Its number, from 1.
-        on_record: Called with the stream, the record and the line of each ordinary RECORD message;
-            without it they go to the callback of their type, as do those that were rejected before.
-        on_unknown: Called with the type of a message that is not Singer's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_record: OnRecord, on_unknown: Callable[[str], None]) -> None:
         super().__init__()
+        self._on_record = on_record
+        self._on_unknown = on_unknown
         self.line: str | bytes = ""
         self.line_number = 0
-        self.on_record: Callable[[str, dict[str, Any], str | bytes], None] | None = None
-        self.on_unknown: Callable[[str], None] = lambda _: None
 
     @property
     def default_input(self) -> IO[str]:
@@ -74,7 +98,7 @@ class MessageReader(GenericSingerReader[str]):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> Counter[str]:
-        """Read messages and hand each to the callback of its type; pass over blank lines.
+        """Read messages and hand each to what takes its type; pass over blank lines.
 
         Returns:
             How many messages there were of each type.
@@ -84,15 +108,16 @@ class MessageReader(GenericSingerReader[str]):
         """
         counts: Counter[str] = Counter()
         records = 0
+        on_record = self._on_record
         for line in file_input or self.default_input:
             self.line_number += 1
             self.line = line
             try:
-                record = _decode_record(line)
+                message = _decode_record(line)
             except codec.UNREADABLE:
-                record = None
-            if record is not None and record.reject is None and self.on_record is not None:
-                self.on_record(record.stream, record.record, line)
+                message = None
+            if message is not None:
+                on_record(message.stream, message.record, line, message.reject)
                 records += 1
             elif line and not line.isspace():
                 counts[self._process(line, callbacks)] += 1
@@ -103,18 +128,22 @@ class MessageReader(GenericSingerReader[str]):
         line: str | bytes,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> str:
-        """Hand one message to the callback of its type; return that type."""
+        """Hand one message to what takes its type; return that type."""
         message = self.deserialize_json(line)
         kind = message.get("type")
         if not isinstance(kind, str):
             raise self._broken("has no type")
-        if not isinstance(message.get("stream", ""), str):
+        stream = message.get("stream", "")
+        if not isinstance(stream, str):
             raise self._broken("has a stream that is no text")
-        callback = callbacks.get(kind)
-        if callback is None:
-            self.on_unknown(kind[:40])
+        if kind == "RECORD":
+            self.assert_line_requires(message, {"stream", "record"})
+            reject = message.get("reject")
+            self._on_record(stream, message["record"], line, reject, is_sound=False)
+        elif kind in callbacks:
+            callbacks[kind](message)
         else:
-            callback(message)
+            self._on_unknown(kind[:40])
         return kind
 
     def deserialize_json(self, line: str | bytes) -> dict[str, Any]:

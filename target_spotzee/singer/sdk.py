@@ -31,7 +31,6 @@ OVERRIDDEN: dict[type, tuple[str, ...]] = {
         "_env_var_config",
         "_process_activate_version_message",
         "_process_batch_message",
-        "_process_record_message",
         "_process_schema_message",
         "_process_state_message",
         "_setup_signal_handlers",
@@ -55,7 +54,14 @@ OVERRIDDEN: dict[type, tuple[str, ...]] = {
 """What is put in the place of the SDK's own; without its namesake there nobody would call it."""
 
 USED: dict[type, tuple[str, ...]] = {
-    Target: ("_assert_line_requires", "_env_var_prefix", "get_sink", "mapper", "print_about"),
+    Target: (
+        "_assert_line_requires",
+        "_env_var_prefix",
+        "get_sink",
+        "listen",
+        "mapper",
+        "print_about",
+    ),
     BatchSink: ("_singer_validate_message", "batch_size_rows", "record_counter_metric"),
 }
 """What is called, and for which nothing else would do."""

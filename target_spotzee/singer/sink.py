@@ -1,47 +1,48 @@
-"""A stream's end of the SDK: one record in, one user out."""
+"""A stream's end of the SDK: one record in, one item out."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 
 from target_spotzee.delivery.loader import Loader
-from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.samples import NumericStrings
+from target_spotzee.mapping.streams import StreamConfig
 from target_spotzee.mapping.users import Mapping
+from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
-from target_spotzee.records import Ticket
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.records import Record, Ticket
 from target_spotzee.schemas.check import RecordCheck
 from target_spotzee.schemas.schema import is_open
-from target_spotzee.settings.declaration import Settings
 
 _RECORDS_PER_METRIC = 100
 """Each call reads the clock."""
 
 
-class Host(Protocol):
-    """What sinks take from the target they are given."""
-
-    settings: Settings
-
-    @property
-    def tap_columns(self) -> Collection[str] | None:
-        """The columns of the SCHEMA being processed, before stream maps; ``None``: not all told."""
-
-    @property
-    def loader(self) -> Loader:
-        """Where users go."""
-
-
 class SpotzeeSink(BatchSink):
     """Maps a stream's records and hands them to the loader.
 
-    It never holds a record back: all streams share one open batch, since two of them may feed the
-    same user. So there is nothing for the SDK to drain.
+    It never holds a record back: all streams share one backlog, since two of them may feed the same
+    user. So there is nothing for the SDK to drain.
+
+    Args:
+        target: The SDK's.
+        stream_name: The stream after stream maps.
+        schema: The SDK's, after stream maps.
+        key_properties: The stream's key.
+        config: How the stream is mapped.
+        kind: What its records are sent as.
+        loader: Brings them to Spotzee.
+        settlement: Where those end that are not sent.
+
+    Raises:
+        MappingError: It can't be mapped; nothing of the stream has been sent.
     """
 
     def __init__(
@@ -50,37 +51,38 @@ class SpotzeeSink(BatchSink):
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
+        *,
+        config: StreamConfig,
+        kind: Kind,
+        loader: Loader,
+        settlement: Settlement,
     ) -> None:
-        """Compile the stream's mapping.
-
-        Raises:
-            MappingError: It can't be mapped; nothing of the stream has been sent.
-        """
         super().__init__(target, stream_name, schema, key_properties)
-        host = cast("Host", target)
-        self._loader = host.loader
-        entry = host.settings.entries.find(stream_name)
-        if entry is None:
-            raise MappingError(
-                f"stream {stream_name!r}: has no entry in streams; add one, or set"
-                " unlisted_streams to ignore",
-            )
-        self.entry = entry
+        self.stream_config = config
+        self._kind = kind
+        self._loader = loader
+        self._settlement = settlement
+        self._keys = tuple(self.key_properties)
+        self._uncounted = 0
+        self._sample: NumericStrings | None = NumericStrings()
+        self._check = RecordCheck(schema) if self.config.get("validate_records") else None
         self.mapping = Mapping(
             stream_name,
             schema["properties"],
             self.key_properties,
-            entry,
+            config,
+            kind.fields,
             is_open=is_open(schema),
         )
-        self._keys = tuple(self.key_properties)
-        self._uncounted = 0
-        self._sample: NumericStrings | None = NumericStrings()
-        self._warn(self.mapping.warnings(host.tap_columns))
-        self._check: RecordCheck | None = None
-        if self.config.get("validate_records", False):
-            self._check = RecordCheck(self.schema)
-            self._warn(self._check.warnings(stream_name))
+
+    def warnings(self, tap_columns: Iterable[str] | None) -> list[str]:
+        """Return what a person should know before the stream's first record.
+
+        Args:
+            tap_columns: The columns before stream maps; see `Mapping.warnings`.
+        """
+        of_check = self._check.warnings(self.stream_name) if self._check is not None else []
+        return self.mapping.warnings(tap_columns) + of_check
 
     @property
     def max_size(self) -> int:
@@ -90,7 +92,7 @@ class SpotzeeSink(BatchSink):
     def get_validator(self) -> None:
         """Return none: `RecordCheck` judges, and only if ``validate_records`` is on."""
 
-    def load(self, record: dict[str, Any], ticket: Ticket, *, is_sound: bool) -> None:
+    def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:
         """Map one record and send it on its way, or reject it.
 
         Args:
@@ -99,7 +101,7 @@ class SpotzeeSink(BatchSink):
             is_sound: Whether all that it holds is JSON for certain.
 
         Raises:
-            MissingKeyPropertiesError: It lacks a key property, under ``fail_fast``.
+            MissingKeyPropertiesError: It lacks a key property, and no reject is allowed.
             SpotzeeError: The run has to stop.
         """
         self._uncounted += 1
@@ -124,20 +126,20 @@ class SpotzeeSink(BatchSink):
         else:
             if self._sample is not None and self._sample.look(user):
                 self._end_sample()
-            self._loader.take(user, ticket)
+            self._loader.load(user, ticket, self._kind)
 
     def _reject_keyless(
         self,
-        record: dict[str, Any],
+        record: Record,
         ticket: Ticket,
         error: MissingKeyPropertiesError,
     ) -> None:
         """Reject a record that lacks a key property; where that ends the run, raise the SDK's."""
         missing = [key for key in self._keys if key not in record]
         message = f"lacks key properties {', '.join(missing)}"
-        self._loader.settlement.rejected(ticket, Reason("key_property_missing", message))
-        if self._loader.settlement.exceeded is not None:
-            raise error from self._loader.settlement.exceeded
+        self._settlement.rejected(ticket, Reason("key_property_missing", message))
+        if self._settlement.exceeded is not None:
+            raise error from self._settlement.exceeded
 
     def clean_up(self) -> None:
         """Say what a short stream's sample tells."""
@@ -152,20 +154,28 @@ class SpotzeeSink(BatchSink):
 
     def _end_sample(self) -> None:
         if self._sample is not None:
-            self._warn(self._sample.warnings(self.stream_name))
-            self._warn(self.mapping.warnings_of_records())
+            for warning in (
+                *self._sample.warnings(self.stream_name),
+                *self.mapping.warnings_of_records(),
+            ):
+                self.logger.warning("%s", warning)
             self._sample = None
-
-    def _warn(self, warnings: list[str]) -> None:
-        for warning in warnings:
-            self.logger.warning("%s", warning)
 
     def process_batch(self, _context: dict[str, Any]) -> None:
         """Nothing: a record goes to `load` as it is read, and none is held back."""
 
 
 class IgnoringSink(BatchSink):
-    """Settles the records of a stream that is not loaded."""
+    """Settles the records of a stream that is not loaded.
+
+    Args:
+        target: The SDK's.
+        stream_name: The stream after stream maps.
+        schema: The SDK's.
+        key_properties: The stream's key.
+        config: That of streams without an entry.
+        settlement: Where its records end.
+    """
 
     def __init__(
         self,
@@ -173,21 +183,22 @@ class IgnoringSink(BatchSink):
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
+        *,
+        config: StreamConfig,
+        settlement: Settlement,
     ) -> None:
-        """Say once that the stream is ignored."""
         super().__init__(target, stream_name, schema, key_properties)
-        host = cast("Host", target)
-        self.entry = host.settings.entries.default
-        self._settlement = host.loader.settlement
-        self.logger.warning(
-            "stream %r: has no entry in streams; its records are ignored",
-            stream_name,
-        )
+        self.stream_config = config
+        self._settlement = settlement
 
-    def load(self, _record: dict[str, Any], ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
-        """Let one record go."""
+    def warnings(self, _tap_columns: Iterable[str] | None) -> list[str]:
+        """Say that the stream is ignored."""
+        return [f"stream {self.stream_name!r}: has no entry in streams; its records are ignored"]
+
+    def load(self, _record: Record, ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
+        """Ignore one record."""
         self.record_counter_metric.increment()
         self._settlement.ignored(ticket)
 
     def process_batch(self, _context: dict[str, Any]) -> None:
-        """Let a BATCH message go."""
+        """Nothing, as in `SpotzeeSink`."""

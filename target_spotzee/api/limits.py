@@ -1,4 +1,4 @@
-"""How fast, and how long to wait: pure rules, given a clock.
+"""How fast requests may go: the budget, the pause after a 429, and the gate that all pass.
 
 Spotzee allows 1,000 requests in any 10 seconds per source address and answers more with 429 and
 ``Retry-After`` (API reference, release 2026-04-28). Seconds everywhere.
@@ -6,11 +6,12 @@ Spotzee allows 1,000 requests in any 10 seconds per source address and answers m
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from threading import Event, Lock
+
+from target_spotzee.api.waits import MAX_BACKOFF_SECONDS, Clock, Random
 
 _MARGIN_SECONDS = 0.02
 WINDOW_SECONDS = 10 + _MARGIN_SECONDS
@@ -20,47 +21,8 @@ _BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
 _BURST_SECONDS = 1 + _MARGIN_SECONDS
 _MAX_FASTEST_SECONDS = 1.0
 """Of slower answers no more is taken off: what is under way keeps its slot."""
-MAX_BACKOFF_SECONDS = 60.0
-_FIRST_BACKOFF_SECONDS = 0.5
 _FIRST_LIMIT_WAIT_SECONDS = 1.0
 _MAX_JITTER_SECONDS = 0.5
-_MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
-
-Clock = Callable[[], float]
-Random = Callable[[], float]
-"""Gives numbers in [0, 1)."""
-
-
-def backoff_seconds(attempt: int, random: Random) -> float:
-    """Return the wait after a failed attempt, counted from 1: doubling, half of it random."""
-    longest = min(MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 16))
-    return longest * (0.5 + 0.5 * random())
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return what ``Retry-After`` asks for, whole seconds or an HTTP date.
-
-    A date is read against the answer's own ``Date``, so that this machine's clock need not agree.
-
-    Returns:
-        ``None`` if the header is missing or unreadable.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return min(float(text[:9]), _MAX_RETRY_AFTER_SECONDS)
-    until = _http_date(text)
-    if until is None:
-        return None
-    seconds = (until - (_http_date(headers.get("Date", "")) or now)).total_seconds()
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
 class Pacer:
@@ -181,3 +143,79 @@ class Pacer:
         self._limited_in_a_row = 0
         if self._share < self._max_requests:
             self._share = min(self._max_requests, self._share + max(1, self._max_requests // 100))
+
+
+class StoppedError(Exception):
+    """No request may start any more."""
+
+
+class Gate:
+    """Lets requests through at the pace allowed, until it is closed.
+
+    Args:
+        pacer: The budget.
+    """
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._lock = Lock()
+        self._closed = Event()
+        self._said: dict[str, float] = {}
+
+    def close(self) -> None:
+        """Let nothing through from now on and wake whoever waits."""
+        self._closed.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may start any more."""
+        return self._closed.is_set()
+
+    def pass_through(self) -> float:
+        """Wait for a slot and take it; `release` gives it back.
+
+        Returns:
+            The seconds that took.
+
+        Raises:
+            StoppedError: The gate is closed.
+        """
+        waited = 0.0
+        while not self._closed.is_set():
+            with self._lock:
+                wait = self._pacer.reserve()
+            if not wait:
+                return waited
+            self.rest(wait)
+            waited += wait
+        raise StoppedError
+
+    def rest(self, seconds: float) -> None:
+        """Wait before another attempt.
+
+        Raises:
+            StoppedError: The gate was closed meanwhile.
+        """
+        if self._closed.wait(seconds):
+            raise StoppedError
+
+    def is_news(self, reason: str, now: float) -> bool:
+        """Say whether nobody gave this reason within the last second."""
+        with self._lock:
+            said, self._said[reason] = self._said.get(reason, -math.inf), now
+        return now - said > 1
+
+    def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
+        """Give the slot of a request back that has ended; see `Pacer.release`."""
+        with self._lock:
+            self._pacer.release(started, typical=typical, tier=tier)
+
+    def limited(self, started: float, retry_after_seconds: float | None) -> float | None:
+        """Note a 429 to a request that began at ``started``; return the pause if one begins."""
+        with self._lock:
+            return self._pacer.limited(started, retry_after_seconds)
+
+    def eased(self, started: float) -> None:
+        """Note an answer that was no 429 to a request that began at ``started``."""
+        with self._lock:
+            self._pacer.eased(started)

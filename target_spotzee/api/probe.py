@@ -1,0 +1,70 @@
+"""Whether the API can be reached, takes the key, and lets it write: by requests without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from target_spotzee.api import answers
+from target_spotzee.api.answers import Answer, Retry
+from target_spotzee.api.connection import Connection, NoAnswerError
+from target_spotzee.exceptions import RunError
+from target_spotzee.objects.kinds import Kind
+
+
+def probe(connection: Connection, kind: Kind, now: Callable[[], datetime]) -> Iterator[str]:
+    """Prove that the key works and may write a kind, by requests that change nothing.
+
+    ``GET /me`` proves the key, or, where that is not there, ``GET /users?limit=1``. An empty batch
+    to where batches go is refused for what it is, or taken for nothing, unless the key's role is
+    the greater fault.
+
+    Args:
+        connection: Carries the requests; none is tried again.
+        kind: What is to be written.
+        now: The time of day, with its zone.
+
+    Yields:
+        Each fact, once it is proved.
+
+    Raises:
+        RunError: Spotzee can't be reached, or refuses the key or its role.
+    """
+
+    def ask(method: str, path: str, body: bytes | None = None) -> Answer:
+        try:
+            return connection.exchange(method, path, body, {})
+        except NoAnswerError as error:
+            raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
+
+    def refuses(answer: Answer) -> bool:
+        """Say whether an answer refuses a request for what it holds, and for no more."""
+        if answer.taken:
+            return False
+        meaning = answers.read(answer, kind, 0, now())
+        if isinstance(meaning, Retry):
+            raise RunError(f"Spotzee is not well: {meaning.reason}", answer.request_id)
+        return True
+
+    answer = ask("GET", "/me")
+    if answer.status in (404, 405):
+        answer = ask("GET", "/users?limit=1")
+    if refuses(answer) and answers.sender(answer) is answers.Sender.API:
+        raise RunError(
+            f"Spotzee refuses a check (HTTP {answer.status}); check api_url and api_version",
+            answer.request_id,
+        )
+    if not answer.taken or answers.read_object(answer) is None:
+        raise _not_spotzee(answer)
+    yield "api_url answers"
+    yield "api_key is accepted"
+    answer = ask(*kind.request([]))
+    said_nothing = answer.taken and not answer.body
+    refuses(answer)
+    if not said_nothing and answers.sender(answer) is answers.Sender.ELSEWHERE:
+        raise _not_spotzee(answer)
+    yield f"its role may write {kind.name}"
+
+
+def _not_spotzee(answer: Answer) -> RunError:
+    return RunError(f"{answers.ELSEWHERE} (HTTP {answer.status})", answer.request_id)

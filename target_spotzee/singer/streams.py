@@ -1,0 +1,184 @@
+"""The streams of an input: what their SCHEMAs say of them, and the routes of their records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from singer_sdk.exceptions import RecordsWithoutSchemaException
+from singer_sdk.mapper import PluginMapper, StreamMap
+
+from target_spotzee import codec
+from target_spotzee.exceptions import InputError, LimitReachedError
+from target_spotzee.mapping.users import Mapping as StreamMapping
+from target_spotzee.outcome.rejects import LESS_EXCLUDED
+from target_spotzee.outcome.replay import Replay
+from target_spotzee.run import Run, now
+from target_spotzee.schemas.schema import read_schema
+from target_spotzee.singer.batch_files import records_of
+from target_spotzee.singer.registration import register
+from target_spotzee.singer.routes import AnySink, Route, make_route
+from target_spotzee.singer.sink import SpotzeeSink
+
+
+class Streams:
+    """Takes each record down the routes of its stream.
+
+    Args:
+        run: Where records end.
+        stream_maps: The setting.
+        mapper: Returns the SDK's stream maps.
+        sink_of: Returns the sink that a stream map leads to.
+        warn: Tells a person, once.
+        limit: Read only so many records.
+
+    Attributes:
+        replay: Looks at rejects that are sent again; another one once the input is known.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        stream_maps: Mapping[str, object],
+        mapper: Callable[[], PluginMapper],
+        sink_of: Callable[[StreamMap], AnySink],
+        warn: Callable[[str], None],
+        *,
+        limit: int | None = None,
+    ) -> None:
+        self._loader = run.loader
+        self._settlement = run.settlement
+        self._stream_maps = stream_maps
+        self._mapper = mapper
+        self._sink_of = sink_of
+        self._warn = warn
+        self._left = limit
+        self._routes: dict[str, list[Route]] = {}
+        self._schema_lines: dict[str, str | bytes] = {}
+        self.replay = Replay(now)
+
+    def describe(self, message: Mapping[str, Any], line: str | bytes) -> None:
+        """Take a SCHEMA message, which has a stream and a schema.
+
+        Raises:
+            InputError: It makes no sense.
+            MappingError: The stream can't be mapped to what Spotzee takes.
+        """
+        stream = message["stream"]
+        if self._schema_lines.get(stream) == line:
+            return
+        schema = read_schema(message)
+        mapper = self._mapper()
+        register(mapper, stream, schema, self._stream_maps)
+        try:
+            routes = [
+                make_route(stream, stream_map, line, self._stream_maps, self._sink_of)
+                for stream_map in mapper.stream_maps[stream]
+            ]
+        except RecursionError:
+            raise InputError(
+                f"the SCHEMA of stream {stream!r} is nested too deeply; leave that column out",
+            ) from None
+        columns = None if message.get(LESS_EXCLUDED) else schema.body["properties"].keys()
+        for route in routes:
+            for warning in route.sink.warnings(columns) if route.sink is not None else ():
+                self._warn(warning)
+        self._routes[stream] = routes
+        self._schema_lines[stream] = line
+
+    def load(
+        self,
+        stream: str,
+        record: Any,  # noqa: ANN401 - a tap may send anything for one
+        line: str | bytes,
+        reject: object = None,
+        *,
+        is_sound: bool = True,
+    ) -> None:
+        """Send a record down each of its stream's routes; on each it counts as a record.
+
+        Args:
+            stream: Its stream.
+            record: Column to value.
+            line: The message that it came in.
+            reject: Why it was rejected before, if it was.
+            is_sound: Whether all that it holds is JSON for certain.
+
+        Raises:
+            RecordsWithoutSchemaException: No SCHEMA came before it.
+            SpotzeeError: The run has to stop.
+        """
+        routes = self._routes.get(stream) or self._routes_of(stream)
+        if not isinstance(record, dict):
+            raise InputError(f"a record of stream {stream!r} is no object; the tap is broken")
+        settlement = self._settlement
+        mark = None
+        if isinstance(reject, dict):
+            if self.replay.is_done(reject):
+                for route in routes:
+                    settlement.ignored(settlement.issue(route.origin, line))
+                return
+            mark = self.replay.mark(line)
+        if self._left is not None:
+            self._count_down()
+        for route in routes:
+            ticket = settlement.issue(route.origin, line)
+            if mark is not None:
+                mark.wait_for(ticket)
+            route.load(record, ticket, self._loader, settlement, is_sound=is_sound)
+
+    def load_batch(self, message: Mapping[str, Any]) -> None:
+        """Load the records of a BATCH message's files.
+
+        Raises:
+            InputError: A file can't be read.
+            SpotzeeError: The run has to stop.
+        """
+        stream = message["stream"]
+        for record in records_of(message):
+            line = codec.encode({"type": "RECORD", "stream": stream, "record": record})
+            self.load(stream, record, line, is_sound=False)
+
+    def pass_over_batch(self, message: Mapping[str, Any], line: str | bytes) -> None:
+        """Leave the files of a stream that is not loaded alone; count what they should hold."""
+        stream, count = message["stream"], message.get("batch_size")
+        if not isinstance(count, int) or isinstance(count, bool):
+            self._warn(
+                f"stream {stream!r}: is not loaded, so its BATCH files are not opened, and their"
+                " records not counted",
+            )
+            return
+        for _ in range(count):
+            for route in self._routes_of(stream):
+                route.settle_unseen(line, self._settlement)
+
+    def is_loaded(self, stream: str) -> bool:
+        """Say whether anything of a stream is sent.
+
+        Raises:
+            RecordsWithoutSchemaException: No SCHEMA of it has come.
+        """
+        return any(isinstance(route.sink, SpotzeeSink) for route in self._routes_of(stream))
+
+    def mappings(self) -> list[StreamMapping]:
+        """Return the mapping of every stream that is loaded."""
+        sinks = [route.sink for routes in self._routes.values() for route in routes]
+        return [sink.mapping for sink in sinks if isinstance(sink, SpotzeeSink)]
+
+    def _routes_of(self, stream: str) -> list[Route]:
+        routes = self._routes.get(stream)
+        if routes is None:
+            raise RecordsWithoutSchemaException(
+                f"a record of stream {stream!r} came before its SCHEMA; the tap is broken",
+            )
+        return routes
+
+    def _count_down(self) -> None:
+        """Count one record of a canary.
+
+        Raises:
+            LimitReachedError: It is one too many.
+        """
+        if not self._left:
+            raise LimitReachedError("--limit: reached; what follows was not read")
+        self._left -= 1
