@@ -186,7 +186,9 @@ def _text(line: str | bytes) -> str:
 
 
 def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
-    """Return a value with null for each number that is none; itself if it holds no such.
+    """Return a value with null for each number that JSON does not have.
+
+    A value that holds none such is returned itself.
 
     Raises:
         RecursionError: It is nested too deeply.

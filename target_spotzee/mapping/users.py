@@ -189,8 +189,8 @@ class Mapping:
         """Return a user whose data can be sent as JSON, of a record that may hold what is none.
 
         Raises:
-            RecordError: Its data holds a number that is none, and is not to be sent as null; or it
-                is nested too deeply.
+            RecordError: Its data holds a number that JSON does not have, and that is not to be sent
+                as null; or it is nested too deeply.
         """
         data, cleared = sound(user.payload.get("data", {}), self._config, "data.")
         if not cleared:
@@ -317,7 +317,7 @@ def sound(
     config: StreamConfig,
     prefix: str = "",
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return columns without numbers that are none, and the names of those that had some.
+    """Return columns without numbers that JSON does not have, and the names of those that had some.
 
     Args:
         columns: Column to value; it is not changed.
@@ -337,7 +337,7 @@ def sound(
         if proper is not value:
             if config.invalid_fields != "null":
                 path = prefix + name
-                message = f"{path} holds a number that is none: NaN, infinite, or out of bounds"
+                message = f"{path} holds NaN, an infinite number, or one out of bounds"
                 raise RecordError("number_invalid", message, path)
             cleared[name] = proper
     return {**columns, **cleared}, tuple(prefix + name for name in cleared)
