@@ -19,7 +19,6 @@ from target_spotzee.delivery.verdict import Verdict, judge
 from target_spotzee.delivery.workers import Outcome, Workers
 from target_spotzee.exceptions import SpotzeeError, unexpected
 from target_spotzee.objects.batch import Batch, Item
-from target_spotzee.objects.kinds import Payload
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 
@@ -50,6 +49,8 @@ class Dispatcher:
         max_retry_seconds: float,
     ) -> None:
         self._backlog = backlog
+        self.add = backlog.add
+        """Adds a record's item; see `Backlog.add`."""
         self._workers = workers
         self._gate = gate
         self._settlement = settlement
@@ -85,10 +86,6 @@ class Dispatcher:
             self._backlog.due_at if self._workers.have_room else math.inf,
             self._clock() + _PATIENCE_SECONDS if self._workers.are_quiet else math.inf,
         )
-
-    def add(self, item: Item, payload: Payload) -> None:
-        """Add a record's item; see `Backlog.add`."""
-        self._backlog.add(item, payload, self._clock())
 
     def close_backlog(self) -> None:
         """Note that nothing more will come."""

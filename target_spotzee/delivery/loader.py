@@ -97,7 +97,8 @@ class Loader:
             return
         if user.invalid or user.mended:
             self._settlement.note(user.invalid, user.mended)
-        self._dispatcher.add(Item(kind, user.ids, user.identities, body, ticket), user.payload)
+        item = Item(kind, user.ids, user.identities, body, ticket)
+        self._dispatcher.add(item, user.payload, self._clock())
         self._new_records += 1
         self._new_bytes += size
         if self._new_records >= self._records_per_look or self._new_bytes > _BYTES_PER_LOOK:

@@ -7,7 +7,7 @@ being sent. The rules are those of Spotzee's API reference, release 2026-04-28.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from target_spotzee.fields import USER_FIELDS
@@ -51,6 +51,7 @@ class Kind:
         supersedes: A newer item of a user makes older rejects of the same stream needless.
         max_items: How many a request may hold.
         max_bytes: How long its body may be.
+        max_item_bytes: How long an item may be, encoded, to have room in a request of its own.
     """
 
     name: str
@@ -63,11 +64,10 @@ class Kind:
     supersedes: bool
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BODY_BYTES
+    max_item_bytes: int = field(init=False)  # asked for each record
 
-    @property
-    def max_item_bytes(self) -> int:
-        """How long an item may be, encoded, to have room in a request of its own."""
-        return self.max_bytes - 2
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_item_bytes", self.max_bytes - self.length(1, 0))
 
     def length(self, items: int, item_bytes: int) -> int:
         """Return the length of a body of so many items that have so many bytes between them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
@@ -22,97 +23,89 @@ from target_spotzee.singer.sink import IgnoringSink, SpotzeeSink
 AnySink = SpotzeeSink | IgnoringSink
 
 
+class Load(Protocol):
+    """What takes a stream's records."""
+
+    def __call__(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:
+        """Send one record on its way, or reject it.
+
+        Args:
+            record: The record; it is not changed.
+            ticket: What it is settled with.
+            is_sound: Whether all that it holds is JSON for certain.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One way of a stream's records.
 
     Attributes:
         origin: The stream after its map, and the SCHEMA before it.
-        transform: The map; ``None`` where it changes nothing.
-        sink: ``None`` where the map filters every record out.
+        sink: Where it leads; ``None`` where the map filters every record out.
+        load: Sends a record down it.
+        is_mapped: Whether a map or flattening changes the records.
     """
 
     origin: Origin
-    transform: Callable[[Record], Record | None] | None
     sink: AnySink | None
+    load: Load
+    is_mapped: bool = False
 
-    def load(
-        self,
-        record: Record,
-        ticket: Ticket,
-        loader: Loader,
-        settlement: Settlement,
-        *,
-        is_sound: bool,
-    ) -> None:
-        """Send one record down this route.
 
-        Args:
-            record: The record before the map; it is not changed.
-            ticket: What it is settled with.
-            loader: Rejects it, if the map fails.
-            settlement: Where it ends, if the map filters it out.
-            is_sound: Whether all that it holds is JSON for certain.
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """Sends records through a stream map.
 
-        Raises:
-            SpotzeeError: The run has to stop.
-        """
-        mapped: Record | None = record
-        if self.transform is not None:
-            try:
-                if not is_sound:
-                    record = self._sound(record, settlement)
-                mapped = self.transform(copy.copy(record))
-            except RecordError as error:
-                loader.reject(ticket, Reason(error.code, str(error), error.field))
-                return
-            except Exception as error:  # noqa: BLE001 - an expression can raise anything
-                message = f"a stream map failed ({type(error).__name__})"
-                loader.reject(ticket, Reason("stream_map_failed", message))
-                return
-            is_sound = False  # and make anything
-        if self.sink is None or mapped is None:
-            settlement.filtered(ticket)
+    Attributes:
+        transform: The map.
+        origin: The stream.
+        sink: Where it leads.
+        loader: Rejects records for which the map fails.
+        settlement: Where those end that it filters out.
+    """
+
+    transform: Callable[[Record], Record | None]
+    origin: Origin
+    sink: AnySink
+    loader: Loader
+    settlement: Settlement
+
+    def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:
+        """See `Load`."""
+        try:
+            if not is_sound:
+                record = self._sound(record)
+            mapped = self.transform(copy.copy(record))
+        except RecordError as error:
+            self.loader.reject(ticket, Reason(error.code, str(error), error.field))
+            return
+        except Exception as error:  # noqa: BLE001 - an expression can raise anything
+            message = f"a stream map failed ({type(error).__name__})"
+            self.loader.reject(ticket, Reason("stream_map_failed", message))
+            return
+        if mapped is None:
+            self.settlement.filtered(ticket)
         else:
-            self.sink.load(mapped, ticket, is_sound=is_sound)
+            self.sink.load(mapped, ticket, is_sound=False)  # an expression can make anything
 
-    def _sound(self, record: Record, settlement: Settlement) -> Record:
+    def _sound(self, record: Record) -> Record:
         """Return a record that can be made text of, which flattening and expressions do.
 
         Raises:
             RecordError: It holds what is no JSON, in a column that may be sent.
         """
-        if self.sink is None:
-            return record
         inner = {
             name: value
             for name, value in record.items()
             if isinstance(value, (dict, list, msgspec.Raw)) and not self.origin.excludes(name)
         }
         found, cleared = sound(inner, self.sink.stream_config)
-        settlement.note(cleared)
+        self.settlement.note(cleared)
         return {**record, **found}
-
-    def refuse(
-        self,
-        record: Record,
-        ticket: Ticket,
-        loader: Loader,
-        settlement: Settlement,
-        violation: str,
-    ) -> None:
-        """Reject a record that breaks the schema of its stream, if it would be sent.
-
-        Raises:
-            RejectLimitError: It was one too many.
-        """
-        if self.sink is None:
-            settlement.filtered(ticket)
-        elif isinstance(self.sink, IgnoringSink):
-            settlement.ignored(ticket)
-        else:
-            ids = self.sink.mapping.ids(record) if self.transform is None else None
-            loader.reject(ticket, Reason("schema_violated", violation), ids)
 
 
 def make_route(
@@ -121,6 +114,8 @@ def make_route(
     line: str | bytes,
     stream_maps: Mapping[str, object],
     sink_of: Callable[[StreamMap], AnySink],
+    loader: Loader,
+    settlement: Settlement,
 ) -> Route:
     """Return the route that a stream map makes.
 
@@ -130,13 +125,20 @@ def make_route(
         line: The SCHEMA message.
         stream_maps: The setting.
         sink_of: Returns the sink that the map leads to.
+        loader: Rejects records for which the map fails.
+        settlement: Where those end that it filters out.
 
     Raises:
         MappingError: The stream can't be mapped to what Spotzee takes.
     """
     alias = stream_map.stream_alias
     if isinstance(stream_map, RemoveRecordTransform):
-        return Route(Origin(alias, line, lambda _: False), None, None)
+        filtered = settlement.filtered
+        return Route(
+            Origin(alias, line, lambda _: False),
+            None,
+            lambda record, ticket, *, is_sound: filtered(ticket),  # noqa: ARG005 - as `Load`
+        )
     sink = sink_of(stream_map)
     flattening = stream_map.flattening_options if stream_map.flattening_enabled else None
     hidden = hidden_columns(
@@ -152,8 +154,10 @@ def make_route(
         lambda column: sink.stream_config.excludes(column) or hidden(column),
         _flat_name(flattening) if flattening else None,
     )
-    is_same = isinstance(stream_map, SameRecordTransform) and flattening is None
-    return Route(origin, None if is_same else stream_map.transform, sink)
+    if isinstance(stream_map, SameRecordTransform) and flattening is None:
+        return Route(origin, sink, sink.load)
+    mapped = _Mapped(stream_map.transform, origin, sink, loader, settlement)
+    return Route(origin, sink, mapped.load, is_mapped=True)
 
 
 def _flat_name(options: FlatteningOptions) -> Callable[[str, list[str]], str]:

@@ -188,7 +188,7 @@ class IgnoringSink(BatchSink):
         """Say that the stream is ignored."""
         return [f"stream {self.stream_name!r}: has no entry in streams; its records are ignored"]
 
-    def load(self, _record: Record, ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
+    def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
         """Ignore one record."""
         self.record_counter_metric.increment()
         self._settlement.ignored(ticket)
