@@ -89,8 +89,9 @@ def _without_prefix(code: int, rules: PhoneMetadata) -> str:
 
 def _in_region(rules: PhoneMetadata) -> str:
     types = [_of_type(kind) for name in _TYPES if (kind := getattr(rules, name))]
-    general = _of_type(rules.general_desc) if rules.general_desc else _NEVER
-    return rf"(?={general}\Z)(?:{'|'.join(types) or _NEVER})\Z"
+    # The lengths of the whole region are those of its types, so they need no look of their own.
+    general = rules.general_desc and rules.general_desc.national_number_pattern
+    return rf"(?=(?:{general or _NEVER})\Z)(?:{'|'.join(types) or _NEVER})\Z"
 
 
 def _of_type(rules: PhoneNumberDesc) -> str:
@@ -100,7 +101,8 @@ def _of_type(rules: PhoneNumberDesc) -> str:
     if not lengths:
         condition = ""
     elif lengths == [*range(lengths[0], lengths[-1] + 1)]:
-        condition = rf"(?=\d{{{lengths[0]},{lengths[-1]}}}\Z)"
+        most = f",{lengths[-1]}" if lengths[1:] else ""
+        condition = rf"(?=\d{{{lengths[0]}{most}}}\Z)"
     else:
         condition = "(?=(?:" + "|".join(rf"\d{{{length}}}" for length in lengths) + r")\Z)"
     return f"(?:{condition}(?:{rules.national_number_pattern}))"
