@@ -113,17 +113,20 @@ def _national(number: str, region: str) -> str | None:
 
     A number may have lost its zero as well, where it was a number once.
     """
+    own = _own_code(region)
     written = _e164(number, region)
     if number.startswith("0"):
         return written
     padded = None
-    if number.isdigit() and not (written and trunk_prefix(_own_code(region))):
+    if number.isdigit() and not (written and trunk_prefix(own)):
         padded = _e164(f"0{number}", region)
+        if padded and not padded.startswith(f"+{own}"):  # the zero made a call abroad of it
+            padded = None
     if written and padded and written != padded and not _has_usual_length(written):
         return None
     here = written or padded
     foreign = "+" + "".join(filter(str.isdigit, number))
-    if foreign.startswith(f"+{_own_code(region)}") and (abroad := _e164(foreign, None)):
+    if foreign.startswith(f"+{own}") and (abroad := _e164(foreign, None)):
         certain = here in {None, abroad} or (_is_tight(abroad) and not _is_tight(here))
         return abroad if certain else None
     if here and here != foreign and ordinary(foreign) and not _is_certain(here, number, foreign):

@@ -340,6 +340,7 @@ def test_no_number_has_more_than_15_digits() -> None:
         ("555-0100", "US"),
         ("5550 1234", "AU"),
         ("12", "AU"),
+        ("1534715347", "SB"),  # where 01 dials abroad
         ("9" * 40, "AU"),
         ("9" * 300, "AU"),
         ("+", "AU"),
