@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from target_spotzee.fields.text import INVISIBLE, trimmed
 
 MAX_LENGTH = 255
+MAX_LOCAL_OCTETS = 64
 
 # A subset of what email-validator accepts: dot-atoms of ASCII, labels without a hyphen at an end
 # and never two in a row.
@@ -102,4 +103,5 @@ def _is_address(text: str) -> bool:
         )
     except email_validator.EmailNotValidError:
         return False
-    return len(text) <= MAX_LENGTH
+    local = text.rpartition("@")[0]
+    return len(text) <= MAX_LENGTH and len(local.encode()) <= MAX_LOCAL_OCTETS

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from urllib.parse import unquote
+from decimal import Decimal
+from functools import cache, lru_cache
 
-from target_spotzee.fields.calling_codes import Looks
-from target_spotzee.fields.text import INVISIBLE, digits
+from target_spotzee.fields.calling_codes import MAX_DIGITS, Looks, trunk_prefix
+from target_spotzee.fields.pairs import is_pair
+from target_spotzee.fields.spellings import number_in, unwrapped
+from target_spotzee.fields.text import digits
 
 MAX_LENGTH = 64
 
 _MAX_TEXT = 250  # the library reads no more
 _looks = Looks()
+# Numbers of the other types have almost any length, and so prove little by being valid.
+_tight_looks = Looks(most_lengths=4)
 
-_QUOTES = "'\"\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"
-_URI = re.compile(
-    r"(?P<scheme>tel:)?(?P<number>[^;]*)(?P<parameters>(?:;[a-z-]+=[^;]*)*)",
-    re.IGNORECASE,
-)
-_CONTEXT = re.compile(r";phone-context=(\+[\d().-]+)", re.IGNORECASE)
-_FLOAT = re.compile(r"(\+?\d+)[.,]00?")
-_SCIENTIFIC = re.compile(r"(\+?\d)[.,](\d+)[eE]\+?(\d\d?)")
-# Spreadsheets write six digits of a number that is too wide, and then the others are lost.
-_EXACT_DIGITS = 8
-_ANY_REGION = "US"  # what an extension looks like is the same everywhere
-
-_NUMBER = re.compile(r"[+\N{FULLWIDTH PLUS SIGN}\d].*\d", re.DOTALL)
-_SPACE = re.compile(r"[^\S\r\n]+")
-_LETTER = re.compile(r"[^\W\d_]")
-_BETWEEN = re.compile(r"[/\\|;,&\r\n]")
 _INTERNATIONAL = re.compile(r"\+?00(?!11)")  # 0011 is Australia's own; no country is +11
+_MOMENT = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}",
+    re.ASCII,
+)
 
 
 def ordinary(text: str) -> object:
@@ -60,7 +52,7 @@ def phone(value: object, region: str | None) -> str:
         ValueError: It is no valid number.
     """
     if not isinstance(value, str):
-        return _from_digits(digits(value, "is not a phone number"), region)
+        return _mended(_digits(value), region)
     if ordinary(value):
         return value
     if len(value) > _MAX_TEXT:
@@ -68,111 +60,119 @@ def phone(value: object, region: str | None) -> str:
     return _mended(value, region)
 
 
-def _from_digits(number: str, region: str | None) -> str:
-    """Return the phone number that was a number once: a zero in front of it may be lost."""
-    if number.startswith("-"):
-        raise ValueError("is not a phone number")
-    try:
-        return _mended(number, region)
-    except ValueError:
-        if number.startswith(("0", "+")):
-            raise
-        return _mended(f"0{number}", region)
+def _digits(value: object) -> str:
+    number = digits(value, "is not a phone number")
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and exponent > 0:  # its last digits are lost
+            raise ValueError("is not a phone number")
+    return number
 
 
 @lru_cache(maxsize=4096)
 def _mended(text: str, region: str | None) -> str:
-    text = _unwrapped(text)
-    if number := _out_of_number(text):
-        return _from_digits(number, region)
-    number = _without_words(text)
-    found = _readings(number, region)
-    if len(found) == 1 and not _are_two(number, region):
-        return found.pop()
-    if found or region or number.startswith("+") or len(text) > MAX_LENGTH:
+    text = unwrapped(text)
+    number = number_in(text)
+    sent = _read(number, region)
+    if "(0)" in number:
+        sent = _one_of({sent, _read(number.replace("(0)", "", 1), region)})
+    if sent and not is_pair(number, sent, ordinary):
+        return sent
+    if sent or region or number.startswith("+") or not _may_go(text, number):
         raise ValueError("is not a valid phone number")
     return text
 
 
-def _unwrapped(text: str) -> str:
-    """Return what stands in a spreadsheet's ``="..."`` or in a ``tel:`` URI (RFC 3966)."""
-    text = INVISIBLE.sub("", text)
-    while (inner := _without_a_layer(text)) != text:
-        text = inner
-    return text
+def _may_go(text: str, number: str) -> bool:
+    return len(text) <= MAX_LENGTH and sum(map(str.isdigit, number)) <= MAX_DIGITS
 
 
-def _without_a_layer(text: str) -> str:
-    text = text.strip().lstrip("=" + _QUOTES).rstrip(_QUOTES).strip()
-    uri = _URI.fullmatch(text)
-    if not uri or not (uri["scheme"] or uri["parameters"]):
-        return text
-    number = unquote(uri["number"]).strip().lstrip("/")
-    context = _CONTEXT.search(uri["parameters"])
-    return context[1] + number if context and not number.startswith("+") else number
+def _read(number: str, region: str | None) -> str | None:
+    if number.startswith("+") or _INTERNATIONAL.match(number):
+        return _abroad(number, region)
+    return _national(number, region) if region else None
 
 
-def _out_of_number(text: str) -> str | None:
-    """Return the digits of a number that became text: ``491570006.0``, ``4.91570006E8``."""
-    if match := _FLOAT.fullmatch(text):
-        return match[1]
-    if match := _SCIENTIFIC.fullmatch(text):
-        whole, fraction, exponent = match[1], match[2], int(match[3])
-        if _EXACT_DIGITS <= len(fraction) + 1 <= exponent + 1 <= MAX_LENGTH:
-            return whole + fraction.ljust(exponent, "0")
-    return None
+def _one_of(readings: set[str | None]) -> str | None:
+    readings.discard(None)
+    return readings.pop() if len(readings) == 1 else None
 
 
-def _without_words(text: str) -> str:
-    """Return the part of a text from the first to the last digit.
-
-    Raises:
-        ValueError: There is none, or a letter touches it or stands inside, and is no extension's.
-    """
-    match = _NUMBER.search(text)
-    if not match:
-        raise ValueError("is not a phone number")
-    number = _SPACE.sub(" ", match[0])
-    if not number.isascii():
-        number = _in_ascii(number)
-    before, after = text[: match.start()][-1:], text[match.end() :][:1]
-    touched = after.isalpha() or (before.isalpha() and number[0] != "+")
-    if _LETTER.search(number):
-        number = _without_extension(number)
-    if touched or _LETTER.search(number):
-        raise ValueError("is not a phone number")
-    return number
-
-
-def _in_ascii(number: str) -> str:
-    """Return the same with the digits and the plus of ASCII."""
-    import phonenumbers
-
-    digits_read = phonenumbers.normalize_digits_only(number, keep_non_digits=True)
-    return digits_read.replace("\N{FULLWIDTH PLUS SIGN}", "+")
-
-
-def _without_extension(number: str) -> str:
-    import phonenumbers
-
-    try:
-        extension = phonenumbers.parse(number, _ANY_REGION).extension
-    except phonenumbers.NumberParseException:
-        return number
-    if not extension:
-        return number
-    match = _NUMBER.match(number[: number.rindex(extension)])
-    return match[0] if match else number
-
-
-def _readings(number: str, region: str | None) -> set[str]:
-    """Return the valid numbers that a text can mean; 00 goes for + everywhere."""
+def _abroad(number: str, region: str | None) -> str | None:
+    """Return a number that begins with a plus, or with 00, which goes for one everywhere."""
     found = set()
     if match := _INTERNATIONAL.match(number):
         found.add(_e164(f"+{number[match.end() :]}", None))
     if region or number.startswith("+"):
         found.add(_e164(number, None if number.startswith("+") else region))
-    return {sent for sent in found if sent}
+    return _one_of(found)
+
+
+def _national(number: str, region: str) -> str | None:
+    """Return a number of a region, or one that lost its plus, if there is no doubt which.
+
+    A number may have lost its zero as well, where it was a number once.
+    """
+    own = _own_code(region)
+    written = _e164(number, region)
+    if number.startswith("0"):
+        return written
+    padded = None
+    if number.isdigit() and not (written and trunk_prefix(own)):
+        padded = _e164(f"0{number}", region)
+        if padded and not padded.startswith(f"+{own}"):  # the zero made a call abroad of it
+            padded = None
+    if written and padded and written != padded and not _has_usual_length(written):
+        return None
+    here = written or padded
+    foreign = "+" + "".join(filter(str.isdigit, number))
+    if foreign.startswith(f"+{own}") and (abroad := _e164(foreign, None)):
+        certain = here in {None, abroad} or (_is_tight(abroad) and not _is_tight(here))
+        return abroad if certain else None
+    if here and here != foreign and ordinary(foreign) and not _is_certain(here, number, foreign):
+        return None
+    if here and not (_is_tight(here) or _is_complete(here, number)):
+        # Almost any digits are a number here, so they have to look like nothing else.
+        return here if number.isdigit() and not _MOMENT.fullmatch(number) else None
+    return here
+
+
+@cache
+def _own_code(region: str) -> str:
+    import phonenumbers
+
+    return str(phonenumbers.country_code_for_region(region))
+
+
+def _is_certain(here: str, number: str, foreign: str) -> bool:
+    """Say whether a number is the region's, though it could be a foreign one without its plus."""
+    return _is_tight(here) and (_is_complete(here, number) or not _is_tight(foreign))
+
+
+def _is_tight(sent: str) -> bool:
+    return bool(_tight_looks[sent[:4]](sent))
+
+
+def _is_complete(sent: str, number: str) -> bool:
+    """Say whether a number was written as its country writes it: nothing in front is lost."""
+    import phonenumbers
+
+    style = phonenumbers.PhoneNumberFormat.NATIONAL
+    national = phonenumbers.format_number(phonenumbers.parse(sent), style)
+    return phonenumbers.normalize_digits_only(national) == phonenumbers.normalize_digits_only(
+        number
+    )
+
+
+def _has_usual_length(sent: str) -> bool:
+    import phonenumbers
+
+    parsed = phonenumbers.parse(sent)
+    usual = phonenumbers.example_number_for_type(
+        phonenumbers.region_code_for_number(parsed), phonenumbers.number_type(parsed)
+    )
+    length = phonenumbers.national_significant_number
+    return usual is not None and len(length(usual)) == len(length(parsed))
 
 
 def _e164(number: str, region: str | None) -> str | None:
@@ -183,10 +183,6 @@ def _e164(number: str, region: str | None) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     sent = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return sent if ordinary(sent) or phonenumbers.is_valid_number(parsed) else None
-
-
-def _are_two(number: str, region: str | None) -> bool:
-    """Say whether there are two numbers, of which the library would take one for an extension."""
-    parts = _BETWEEN.split(number)
-    return len(parts) > 1 and sum(bool(_readings(part, region)) for part in parts) > 1
+    if ordinary(sent):
+        return sent
+    return sent if len(sent) <= MAX_DIGITS + 1 and phonenumbers.is_valid_number(parsed) else None

@@ -10,16 +10,19 @@ _MARKS = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069
 INVISIBLE = re.compile(f"[{_MARKS}]+")
 """What a reader can't see and a copy takes along: zero-width characters, soft hyphens, the BOM."""
 
-_AROUND = re.compile(rf"[\s{_MARKS}]*(.*[^\s{_MARKS}])?", re.DOTALL)
+# Fields of a fixed width are padded with NUL.
+_BLANKS = r"\s\x00-\x20\x7f-\x9f" + _MARKS
+_AROUND = re.compile(f"[{_BLANKS}]*(.*[^{_BLANKS}])?", re.DOTALL)
+_ASCII_BLANKS = "".join(map(chr, [*range(0x21), 0x7F]))
 
 # Longer numbers than this are neither ids nor phones; it keeps 1e999999 from a million digits.
 _MAX_DIGITS = 100
 
 
 def trimmed(text: str) -> str:
-    """Return text without the white space and the invisible characters around it."""
+    """Return text without white space, control and invisible characters around it."""
     if text.isascii():
-        return text.strip()
+        return text.strip(_ASCII_BLANKS)
     match = _AROUND.match(text)
     return match[1] or "" if match else ""
 

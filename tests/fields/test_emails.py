@@ -25,6 +25,7 @@ RIGHT = [
     "o'brien@host.test",
     "o'brien@printer.local",
     f"{'a' * 64}@example.com",
+    f"{'ü' * 32}@example.com",
     "ann@xn--bcher-kva.example",
 ]
 
@@ -62,6 +63,7 @@ def test_an_address_is_sent_as_it_was(address: str) -> None:
         "Ada@example.com\n",
         "Ada@exa\r\nmple.com",
         "Ada@example.com\n(home)",
+        "Ada@example.com\0\0",
     ],
 )
 def test_what_was_pasted_along_is_taken_off(pasted: str) -> None:
@@ -93,6 +95,11 @@ def test_what_was_pasted_along_is_taken_off(pasted: str) -> None:
         "Ann <ann>",
         "<<ann@example.com>",
         f"ann@{'b' * 64}.com",
+        f"{'a' * 65}@example.com",
+        f"{'a' * 32}.{'b' * 32}@example.com",
+        f"{'ü' * 33}@example.com",  # octets count
+        f"Ann <{'a' * 65}@example.com>",
+        "ann@example.com\0bob@example.com",
         f"ann@{'b.' * 126}com",
         f"{'x' * 1000} <ann@example.com>",
         "\ud800@example.com",

@@ -42,6 +42,9 @@ def test_text_stays_and_integral_numbers_become_their_digits(value: object, expe
         "\ufeffC001",
         "\u200b C001 \ufeff ",
         "C001\u00ad",
+        "C001\0\0",
+        "C001 \0 \x7f",
+        "\x01C001\x9f\u200b\0",
     ],
 )
 def test_what_pads_an_id_does_not_make_another_user(padded: str) -> None:

@@ -169,7 +169,7 @@ def _send(signum: signal.Signals, to: str) -> Callable[[Scene], None]:
 
 def _refuse(scene: Scene) -> None:
     scene.sandbox.refuse()
-    _wait_for(scene.retries)
+    wait_for(scene.retries)
 
 
 def _refuse_for_a_while(scene: Scene) -> None:
@@ -277,17 +277,17 @@ def _struck(
     project.env = usual
     pids = {"meltano": process.pid}
     try:
-        _wait_for(lambda: in_the_middle() or process.poll() is not None)
+        wait_for(lambda: in_the_middle() or process.poll() is not None)
         assert process.poll() is None, project.log
-        plugins = _plugins(process.pid)
+        plugins = plugins_of(process.pid)
         pids |= plugins
         fault.strike(Scene(sandbox, project, pids))
-        _wait_for(lambda: process.poll() is not None or not any(map(_runs, plugins.values())))
+        wait_for(lambda: process.poll() is not None or not any(map(_runs, plugins.values())))
         hung = _hangs(process)
         if hung:
             process.send_signal(signal.SIGINT)
         outcome = project.finish(process)
-        _wait_for(lambda: not any(map(_runs, pids.values())))
+        wait_for(lambda: not any(map(_runs, pids.values())))
     finally:
         for pid in filter(_runs, pids.values()):
             os.kill(pid, signal.SIGKILL)
@@ -334,7 +334,7 @@ def _watching(project: Project, sandbox: Sandbox, source: Source) -> Iterator[_W
         thread.join()
 
 
-def _plugins(meltano: int) -> dict[str, int]:
+def plugins_of(meltano: int) -> dict[str, int]:
     """Return Meltano's children, the `tap` and the `target`."""
     listed = subprocess.run(
         ["ps", "-e", "-ww", "-o", "pid=,ppid=,args="],
@@ -358,7 +358,7 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     """Wait for something that happens in another process."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
