@@ -22,7 +22,7 @@ from target_spotzee.sandbox.options import KEY, Role
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Runs may last for days: what is remembered for the page has an end.
+# Runs may last for days, so what is remembered for the page is limited.
 KEEP_REQUESTS = 200
 
 # Fields of Options, and what --help says of them.
@@ -44,7 +44,7 @@ FAULTS = '[{"effect": "status", "status": 503, "first": 2}]'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a sandbox until SIGINT or SIGTERM; the exit code."""
+    """Run a sandbox until SIGINT or SIGTERM; return the exit code."""
     arguments = _parser().parse_args(argv)
     try:
         sandbox = Sandbox(
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where, why = f"{arguments.host}:{arguments.port}", os.strerror(error.errno or 0)
         return _fail(f"can't listen on {where}: {why}. Choose another --port.")
-    # A full collection looks at every user, which holds requests up for a tenth of a second.
+    # A full collection looks at every user, which delays requests by a tenth of a second.
     gc.set_threshold(50_000, 50, 1_000)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def option(name: str) -> str:
-    """How a field of `Options` is spelt on the command line."""
+    """Return how a field of `Options` is spelt on the command line."""
     return f"--{name.replace('_', '-')}"
 
 
