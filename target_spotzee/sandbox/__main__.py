@@ -29,8 +29,8 @@ KEEP_REQUESTS = 200
 HABITS = {
     "case_blind": "take ids that differ only in case for the same",
     "accent_blind": "take ids that differ only in accents for the same",
-    "phone_attributes": "add phone_country and phone_is_valid to the data of who has a phone",
-    "phone_wipes": "let a phone without data beside it wipe what data the user had",
+    "phone_attributes": "add phone_country and phone_is_valid to the data of users with a phone",
+    "phone_wipes": "let a phone without data beside it wipe the user's data",
     "doubles": "keep the numbers in data as doubles, with 17 digits at most",
     "subscribe_on_create": "subscribe a new user to all types of the channels it has an address on",
 }
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-limits", dest="limits", action="store_false", help="don't count requests"
     )
     habits = parser.add_argument_group(
-        "traps", "what no document says, but the platform does that Spotzee descends from"
+        "traps", "habits of the platform that Spotzee descends from, which no document tells of"
     )
     for name, what in HABITS.items():
         habits.add_argument(option(name), action="store_true", help=what)

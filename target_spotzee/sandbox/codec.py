@@ -15,7 +15,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def decode(body: bytes) -> Json:
-    """Return the value of a JSON body; fractions become decimals, whole numbers integers.
+    """Return a body's JSON value; fractions become decimals, whole numbers integers of any size.
 
     Raises:
         ValueError: It is not JSON; ``NaN`` and ``Infinity`` are not.

@@ -60,7 +60,7 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
         **options: Any,  # noqa: ANN401 - Options checks them
     ) -> None:
-        # aiohttp is needed only here, so that a person who lacks it can still be told so.
+        # Imported only here, so that a person without aiohttp can be told what is missing.
         from target_spotzee.sandbox.listener import Listener  # noqa: PLC0415
         from target_spotzee.sandbox.server import Server  # noqa: PLC0415
 
