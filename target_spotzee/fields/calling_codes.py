@@ -35,7 +35,7 @@ _MAX_CODE_DIGITS = 3
 
 
 class Looks(dict[str, Look]):
-    """The first four characters of an E.164 number lead to a look at the whole of it."""
+    """Maps the first four characters of an E.164 number to a check of the whole."""
 
     def __missing__(self, start: str) -> Look:
         if not _START.fullmatch(start):
@@ -83,7 +83,7 @@ def _without_prefix(code: int, rules: PhoneMetadata) -> str:
     prefix = rules.national_prefix_for_parsing
     if not prefix:
         return ""
-    # Or it takes an empty one, as in Argentina: then we still stand behind the calling code.
+    # Or the prefix may be empty, as in Argentina: then the calling code still comes right before.
     return rf"(?:(?!{prefix})|(?=(?P<prefix>{prefix}))(?P=prefix)(?<=\+{code}))"
 
 

@@ -24,7 +24,7 @@ _FLOAT = re.compile(r"(\+?\d+)[.,]00?")
 _SCIENTIFIC = re.compile(r"(\+?\d)[.,](\d+)[eE]\+?(\d\d?)")
 # Spreadsheets write six digits of a number that is too wide, and then the others are lost.
 _EXACT_DIGITS = 8
-_ANY_REGION = "US"  # what an extension looks like is the same everywhere
+_ANY_REGION = "US"  # extensions look the same everywhere
 
 _NUMBER = re.compile(r"[+\N{FULLWIDTH PLUS SIGN}\d].*\d", re.DOTALL)
 _SPACE = re.compile(r"[^\S\r\n]+")
@@ -34,7 +34,7 @@ _INTERNATIONAL = re.compile(r"\+?00(?!11)")  # 0011 is Australia's own; no count
 
 
 def ordinary(text: str) -> object:
-    """Tell a valid number in E.164 at a glance: ``phone`` gives it back as it is."""
+    """Say at a glance whether text is a valid number in E.164, which ``phone`` leaves as it is."""
     return _looks[text[:4]](text)
 
 
@@ -48,9 +48,9 @@ def known_region(region: str) -> bool:
 def phone(value: object, region: str | None) -> str:
     """Return a phone number for Spotzee.
 
-    A valid number becomes E.164. Without a region that a national one could belong to, it goes as
-    it is, since Spotzee normalises what it can. Rather none than somebody else's number: letters
-    are never digits, and what can be read as two numbers is none.
+    A valid number becomes E.164. Without a region, a national number is sent as it is, since
+    Spotzee normalises what it can. No number is better than somebody else's: letters are never read
+    as digits, and text that can be read as two numbers is refused.
 
     Args:
         value: A string, or digits that arrived as a number.
@@ -69,7 +69,7 @@ def phone(value: object, region: str | None) -> str:
 
 
 def _from_digits(number: str, region: str | None) -> str:
-    """Return the phone number that was a number once: a zero in front of it may be lost."""
+    """Return a phone number that was stored as a number: a zero in front may have been lost."""
     if number.startswith("-"):
         raise ValueError("is not a phone number")
     try:
@@ -127,7 +127,7 @@ def _without_words(text: str) -> str:
     """Return the part of a text from the first to the last digit.
 
     Raises:
-        ValueError: There is none, or a letter touches it or stands inside, and is no extension's.
+        ValueError: There is none, or a letter touches it or is inside it, but not an extension's.
     """
     match = _NUMBER.search(text)
     if not match:
@@ -145,7 +145,7 @@ def _without_words(text: str) -> str:
 
 
 def _in_ascii(number: str) -> str:
-    """Return the same with the digits and the plus of ASCII."""
+    """Return a number with the digits and the plus of ASCII."""
     import phonenumbers
 
     digits_read = phonenumbers.normalize_digits_only(number, keep_non_digits=True)
@@ -166,7 +166,7 @@ def _without_extension(number: str) -> str:
 
 
 def _readings(number: str, region: str | None) -> set[str]:
-    """Return the valid numbers that a text can mean; 00 goes for + everywhere."""
+    """Return the valid numbers that a text can mean; 00 counts as + everywhere."""
     found = set()
     if match := _INTERNATIONAL.match(number):
         found.add(_e164(f"+{number[match.end() :]}", None))
