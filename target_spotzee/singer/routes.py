@@ -52,7 +52,7 @@ class Route:
             ticket: What it is settled with.
             loader: Rejects it, if the map fails.
             settlement: Where it ends, if the map filters it out.
-            is_sound: Whether all that it holds is JSON for certain.
+            is_sound: Whether the record certainly holds no odd values; see `codec`.
 
         Raises:
             SpotzeeError: The run has to stop.
@@ -70,17 +70,17 @@ class Route:
                 message = f"a stream map failed ({type(error).__name__})"
                 loader.reject(ticket, Reason("stream_map_failed", message))
                 return
-            is_sound = False  # and make anything
+            is_sound = False  # a map can make anything
         if self.sink is None or mapped is None:
             settlement.filtered(ticket)
         else:
             self.sink.load(mapped, ticket, is_sound=is_sound)
 
     def _sound(self, record: Record, settlement: Settlement) -> Record:
-        """Return a record that can be made text of, which flattening and expressions do.
+        """Return a record that can be turned into text, as flattening and expressions do.
 
         Raises:
-            RecordError: It holds what is no JSON, in a column that may be sent.
+            RecordError: It holds an odd value, in a column that may be sent.
         """
         if self.sink is None:
             return record
