@@ -17,7 +17,10 @@ _MARGIN_SECONDS = 0.02
 WINDOW_SECONDS = 10 + _MARGIN_SECONDS
 """A little longer than Spotzee's own window."""
 _BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
-"""How many writes a key may make in a second, by its tier; in ten, no fewer than the address."""
+"""How many writes a key may make in a second, by its tier.
+
+In ten seconds it may make as many as the address, or more.
+"""
 _BURST_SECONDS = 1 + _MARGIN_SECONDS
 _MAX_FASTEST_SECONDS = 1.0
 """No more than this is taken off, however slow answers are: a request in flight keeps its slot."""
