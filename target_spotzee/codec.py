@@ -1,9 +1,9 @@
-r"""JSON in and out: every digit is kept, and so is what is odd.
+r"""JSON in and out: every digit is kept, and so are odd values.
 
-Taps print what is no JSON to the letter: half of a surrogate pair (``"\ud800"``, from texts cut at
-a fixed length), ``NaN`` and ``Infinity``, numbers beyond all bounds, values nested thousands deep.
-Each is one record's fault, not the line's. So where `msgspec` refuses a line, it is read here once
-more, slowly: what is odd stands in the message as it was written, and is written as it was read.
+Taps print things that are not strictly JSON: half of a surrogate pair (``"\ud800"``, from texts cut
+at a fixed length), ``NaN`` and ``Infinity``, numbers beyond all bounds, values nested thousands
+deep. Such a value should spoil only its record. So a line that `msgspec` refuses is read here once
+more, slowly: odd values are kept as they were written, and written as they were read.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Raises `msgspec.MsgspecError`, `ValueError`, `ArithmeticError` or `RecursionErro
 """
 
 encode_unicode = msgspec.json.Encoder(decimal_format="number").encode
-"""Returns a value as JSON; decimals and integers keep every digit. A float that is no number is
-written as null, so none may be in there.
+"""Returns a value as JSON; decimals and integers keep every digit. A NaN or infinite float would be
+written as null, so there must be none.
 
 Raises `UnicodeEncodeError` for half of a surrogate pair, and `RecursionError`.
 """
@@ -43,14 +43,14 @@ _MAX_DOUBLE_BITS = sys.float_info.max_exp
 
 
 def decode_odd(line: str | bytes) -> dict[str, Any]:
-    """Return a JSON object that may hold what is odd.
+    """Return a JSON object that may hold odd values.
 
-    ``NaN`` and ``Infinity`` become decimals that are not finite. What can't be read at all becomes
-    a `msgspec.Raw`: a number that no decimal holds; a column of a record, or another member of the
-    object, that is nested too deeply.
+    ``NaN`` and ``Infinity`` become decimals that are not finite. A value that can't be read at all
+    becomes a `msgspec.Raw`: a number that no decimal holds; a column of a record, or another member
+    of the object, that is nested too deeply.
 
     Raises:
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
     text = _text(line)
     try:
@@ -61,12 +61,16 @@ def decode_odd(line: str | bytes) -> dict[str, Any]:
             for name, inside in members(text).items()
         }
     if not isinstance(value, dict):
-        raise ValueError("no object")  # noqa: TRY004 - a fault of the text, as all others
+        raise ValueError("no object")  # noqa: TRY004 - the text is at fault, as ever
     return value
 
 
 def decode_any(line: str | bytes) -> dict[str, Any]:
-    """Return a JSON object, odd or not, that was decoded before."""
+    """Return a JSON object, with odd values or without.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
     try:
         return decode(line)
     except UNREADABLE:
@@ -74,12 +78,12 @@ def decode_any(line: str | bytes) -> dict[str, Any]:
 
 
 def members(line: str | bytes) -> dict[str, str]:
-    """Return each member of a JSON object, its value to the letter; of several, the last.
+    """Return each member of a JSON object, its value as it is written; the last of each name.
 
-    Nothing in here is deep, so values may be.
+    Nothing here recurses, so values may be nested however deeply.
 
     Raises:
-        ValueError: It is no object, or a value in it is cut off.
+        ValueError: It is not an object, or a value in it is cut off.
     """
     text = _text(line).strip(_BLANKS)
     found: dict[str, str] = {}
@@ -104,7 +108,7 @@ def members(line: str | bytes) -> dict[str, str]:
 
 
 def _members_of(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return an object's members, each by itself; what is no object as it is."""
+    """Return a value; if it is too deep, read an object's members each by itself."""
     try:
         return _value(text)
     except RecursionError:
@@ -132,7 +136,7 @@ def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
 def _number(text: str) -> Decimal | msgspec.Raw:
     try:
         return Decimal(text)
-    except ArithmeticError:  # its exponent is larger than decimals go
+    except ArithmeticError:  # its exponent is too large for a decimal
         return msgspec.Raw(text.encode())
 
 
@@ -144,7 +148,7 @@ def _integer(text: str) -> int | Decimal:
 
 
 def encode(value: object, *, in_order: bool = False) -> bytes:
-    """Return a value as JSON, be its texts Unicode or not and however deep it goes.
+    """Return a value as JSON, whether or not its texts are Unicode, and however deep it is.
 
     Args:
         value: What was decoded here.
@@ -157,7 +161,7 @@ def encode(value: object, *, in_order: bool = False) -> bytes:
 
 
 def _pieces(value: object, *, in_order: bool) -> Iterator[bytes]:
-    """Yield the JSON of a value; what is still to come waits in a list, however deep it lies."""
+    """Yield the JSON of a value; a list holds what is still to come, so any depth will do."""
     waiting = [value]
     while waiting:
         value = waiting.pop()
@@ -188,7 +192,7 @@ def _text(line: str | bytes) -> str:
 def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
     """Return a value with null for each number that JSON does not have.
 
-    A value that holds none such is returned itself.
+    A value without such numbers is returned itself.
 
     Raises:
         RecursionError: It is nested too deeply.
@@ -196,7 +200,7 @@ def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
     if isinstance(value, dict):
         inner = {name: proper(item) for name, item in value.items()}
         return value if all(inner[name] is item for name, item in value.items()) else inner
-    if isinstance(value, (list, tuple, set, frozenset)):  # stream maps make such, too
+    if isinstance(value, (list, tuple, set, frozenset)):  # stream maps make these, too
         items = [proper(item) for item in value]
         return value if all(map(operator.is_, items, value)) else items
     if isinstance(value, msgspec.Raw):
@@ -207,9 +211,10 @@ def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
 
 
 def _is_no_number(value: object) -> bool:
-    """Say whether a number is none, or larger than a double.
+    """Say whether a value is a number that no double can be: NaN, infinite or too large.
 
-    Who keeps numbers as doubles, as the platform does that Spotzee descends from, makes null of it.
+    A server that keeps numbers as doubles, as the platform that Spotzee descends from does, makes
+    null of it.
     """
     if isinstance(value, Decimal):
         return not value.is_finite() or abs(value) > _MAX_DOUBLE

@@ -47,10 +47,10 @@ class RecordError(SpotzeeError):
 
 
 class SettingsError(SpotzeeError):
-    """Settings that can't be run with.
+    """Settings that no run can work with.
 
     Args:
-        message: What is wrong; names in it are somebody else's, and may hold line breaks.
+        message: What is wrong; names in it come from outside, and may hold line breaks.
     """
 
     exit_code = 2
@@ -79,7 +79,7 @@ class RunError(SpotzeeError):
 
 
 class InputError(RunError):
-    """The input can't be read on: the tap is broken, was cut off, or something else wrote to it."""
+    """The input can't be read further: the tap is broken, was cut off, or something else wrote."""
 
 
 class RejectLimitError(SpotzeeError):
@@ -109,7 +109,7 @@ class LimitReachedError(SpotzeeError):
 
 
 def unexpected(error: BaseException) -> RunError:
-    """Return a bug as one line: its kind and place, not its text, which may hold a value."""
+    """Return a bug as one line: its type and place, not its text, which may hold a value."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return RunError(
         f"unexpected {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}; this is"

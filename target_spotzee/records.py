@@ -1,4 +1,4 @@
-"""A record and what it comes with: the words that all rooms share."""
+"""A record and what it comes with: the types that all packages share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stretch:
     """The records between two states.
 
     Attributes:
-        unsettled: How many of them have not met their end yet.
+        unsettled: How many of them are not settled yet.
         state: The state that follows them, as the tap wrote it; ``None`` while none has.
     """
 
@@ -36,8 +36,8 @@ class Origin:
         stream: The stream's name after stream maps.
         schema: The tap's SCHEMA message.
         excludes: Which columns must not leave this machine, not even into the rejects file.
-        flat_name: What flattening calls a value: its name from those of the objects it is in and
-            its own; ``None`` where nothing is flattened.
+        flat_name: Returns what flattening calls a value, by its own name and the names of the
+            objects it is in; ``None`` where nothing is flattened.
     """
 
     stream: str

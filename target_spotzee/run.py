@@ -55,7 +55,7 @@ class Run:
         settings: The settings.
         dry_run: Takes the batches in place of Spotzee.
         keep_state: Whether to print states; a canary and a dry run do not.
-        log_metrics: Logs what went over the wire, and as what, at the end.
+        log_metrics: Logs the figures of requests, and their kind, at the end.
 
     Raises:
         SettingsError: The rejects file or the summary's can't be used.
@@ -132,7 +132,7 @@ class Run:
         Returns:
             The exit code.
         """
-        # Nothing here makes cycles; the collector would only look at all that is in flight.
+        # Nothing here makes cycles; the collector would look at all that is in flight for nothing.
         gc.freeze()
         gc.set_threshold(50_000)
         with self._wakeup.catching(signal.SIGTERM, signal.SIGINT):
@@ -145,7 +145,7 @@ class Run:
         """Prove that a run could work, without one.
 
         Returns:
-            What is right, a fact each, and what is wrong, if something is.
+            The facts that hold, and what is wrong, if anything is.
         """
         facts = ["settings"]
         if self.rejects is not None:
@@ -180,7 +180,7 @@ class Run:
         return list(dict.fromkeys(found for found in errors if found is not None))
 
     def _conclude(self, errors: list[SpotzeeError]) -> int:
-        """Tell how it ended, in the log and in the summary file."""
+        """Report the end in the log and in the summary file; return the exit code."""
         codes = {error.exit_code for error in errors} or {0}
         if self._summary.rejected and self._settings.reject_mode != "skip":
             codes.add(3)
@@ -256,7 +256,7 @@ def _connecting(settings: Settings, gate: Gate) -> Callable[[], Sender]:
 
 
 def _error_of(action: Callable[[], None]) -> SpotzeeError | None:
-    """Do something; return what went wrong as an error that is fit to be read."""
+    """Do something; return what went wrong as an error that is fit for people."""
     try:
         action()
     except SpotzeeError as error:

@@ -105,7 +105,7 @@ class Retry:
         retry_after_seconds: What Spotzee asked for, if it did.
         limited: It was a 429.
         key_is_spoilt: It was a success that could not be read; if Spotzee remembers it under the
-            key, the key is of no more use.
+            key, the key is useless.
     """
 
     reason: str
@@ -144,19 +144,19 @@ class Answer:
 
     @property
     def taken(self) -> bool:
-        """Whether it is a success, of the request as a whole."""
+        """Whether it is a success for the request as a whole."""
         return 200 <= self.status < 300
 
     @property
     def is_page(self) -> bool:
-        """Whether it is text that the API can't have written: no JSON, and without its id."""
+        """Whether it is text that the API can't have written: not JSON, and without its id."""
         if not self.body.strip() or (self.request_id or "").startswith("req_"):
             return False
         return read_object(self) is None
 
     @property
     def tier(self) -> str | None:
-        """The tier of the key, where Spotzee limits it by that."""
+        """The tier of the key, where Spotzee limits keys by tier."""
         return self.headers.get("X-RateLimit-Tier")
 
     @property
@@ -202,7 +202,7 @@ def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
     Args:
         answer: The answer.
         kind: What the request carried.
-        items: How many of it.
+        items: How many items it carried.
         now: For a ``Retry-After`` that is a date.
 
     Raises:
@@ -231,8 +231,8 @@ def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
 def sender(answer: Answer) -> Sender:
     """Say whether an answer is the API's own or a firewall's, a proxy's, another server's.
 
-    The API marks a refusal by its body and every answer by its request id. In JSON without its
-    marks, and in a page under its request id, somebody else may have spoken.
+    The API marks a refusal by its body and every answer by its request id. JSON without its marks,
+    and a page with its request id, may be somebody else's.
     """
     body = read_object(answer)
     signed = (answer.request_id or "").startswith("req_")
@@ -287,7 +287,7 @@ def _read_acceptance(answer: Answer) -> Meaning:
 
 
 def _read_results(answer: Answer, items: int) -> Meaning:
-    """Read one outcome per item; a list that does not account for every item is no success."""
+    """Read one outcome per item; a list that misses an item is no success."""
     try:
         results = _decode_results(answer.body).results
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -317,7 +317,7 @@ def _read_problem(answer: Answer) -> _Problem:
 
 
 def _known_code(code: str | int | None) -> str | None:
-    """Return a code that is fit for a log; legacy numbers mean nothing."""
+    """Return a code if it is fit for a log; legacy numbers mean nothing."""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 

@@ -1,7 +1,7 @@
 """One batch to Spotzee: requests with one key, tried again while only the moment is at fault.
 
-What an answer means is decided in `answers`, how long to wait in `waits` and `limits`; here is the
-loop that calls them.
+What an answer means is decided in `answers`, how long to wait in `waits` and `limits`; the loop
+that calls them is here.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class Client:
         self._new_key = new_key
 
     def send(self, batch: Batch) -> Delivered | Refused:
-        """Send a batch until Spotzee takes or refuses it; count what it took in its attempts.
+        """Send a batch until Spotzee takes or refuses it; note the requests in its attempts.
 
-        Transient faults are met with the same bytes and the same key. A key that Spotzee knows
-        from elsewhere is given up once, for one that nobody has used.
+        After a transient fault the same bytes go again with the same key. A key that Spotzee knows
+        from elsewhere is replaced once, by one that nobody has used.
 
         Raises:
             StoppedError: The gate closed first; the batch's fate is unknown if it was attempted.
@@ -159,20 +159,20 @@ class Client:
     def _is_stale(self, answer: Answer, batch: Batch, *, is_fresh: bool) -> bool:
         """Say whether an answer from memory may be about another moment than this.
 
-        The same bytes of another moment tell nothing of what was written since. Where sending again
-        does harm they are the only proof that it is not due.
+        An answer to the same bytes from another moment says nothing of what was written since. But
+        where sending again does harm, it is the only proof that there is no need to.
         """
         if not answer.replayed or not batch.kind.repeats_harmlessly:
             return False
         return not (is_fresh or (batch.attempts.made > 1 and self._endpoint.own_keys))
 
     def _read(self, answer: Answer, batch: Batch) -> answers.Meaning:
-        """Say what an answer means; its words are kept with rejects, and may echo the key."""
+        """Say what an answer means, with the key hidden: its words are kept with rejects."""
         body = answer.body.replace(self._endpoint.api_key.encode(), b"(key)")
         hidden = replace(answer, body=body) if body != answer.body else answer
         meaning = answers.read(hidden, batch.kind, len(batch.items), self._now())
         if isinstance(meaning, Retry) and meaning.key_is_spoilt:
-            # Elsewhere only the answer was damaged, and not what Spotzee remembers.
+            # Otherwise only the answer was damaged, not what Spotzee remembers.
             is_spoilt = answer.replayed and batch.kind.repeats_harmlessly
             return replace(meaning, key_is_spoilt=is_spoilt)
         return meaning
@@ -200,7 +200,7 @@ class Client:
             self._rest(seconds, attempts)
 
     def _tell(self, retry: Retry, attempts: Attempts, seconds: float) -> None:
-        """Say why a request is retried, once for all that fare the same at the same time."""
+        """Say why a request is retried, once for all that are retried for it at the same time."""
         if self._gate.is_news(retry.reason, self._clock()):
             logger.warning("%s%s; trying again in %.1f s", retry.reason, _id(attempts), seconds)
 

@@ -1,7 +1,7 @@
 """One connection to Spotzee: a request out, its answer in, or why there is none.
 
-The only module that knows ``requests``. What an answer means, and whether to try again, is for
-others to say.
+The only module that knows ``requests``. Others decide what an answer means and whether to try
+again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from target_spotzee.exceptions import RunError
 
 _CHUNK_BYTES = 65_536
 _MAX_ANSWER_BYTES = 8_000_000
-# A page of megabytes says no more, and each worker's heap would keep room for one.
+# An error page of megabytes says no more, and each worker's memory would stay as large as one.
 _MAX_ERROR_BYTES = 250_000
 # All that Python tells of a proxy's answer to CONNECT; the rest is the proxy's words.
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 class NoAnswerError(Exception):
-    """A request brought no answer, for what may be over in a moment.
+    """A request brought no answer; the cause may be over in a moment.
 
     Attributes:
         reason: For the log.
@@ -69,8 +69,8 @@ class Connection:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         request = session.prepare_request(requests.Request("POST", url, headers=headers))
-        # TLS, certificates and proxies are requests' business, once; batches then go straight to
-        # the pool it picks, which halves the work of a request and follows no redirect.
+        # `requests` sees to TLS, certificates and proxies once; batches then go straight to the
+        # pool it picks, which halves the work of a request and follows no redirect.
         adapter = cast("requests.adapters.HTTPAdapter", session.get_adapter(str(request.url)))
         pool = adapter.get_connection_with_tls_context(
             request,
@@ -100,8 +100,8 @@ class Connection:
             headers: Besides those of every request.
 
         Raises:
-            NoAnswerError: None came.
-            RunError: None ever will.
+            NoAnswerError: No answer came.
+            RunError: No answer will ever come.
         """
         connections = self._pool.num_connections
         deadline = self._clock() + self._timeout_seconds
@@ -159,7 +159,7 @@ def new_session(url: str) -> requests.Session:
 
 
 def _fault(error: Exception) -> NoAnswerError:
-    """Return what was the matter with the moment.
+    """Return why no answer came, if one may come later.
 
     Raises:
         RunError: Trying again can't help: no such host, no TLS, no valid certificate, no way past
@@ -192,7 +192,7 @@ def _fault(error: Exception) -> NoAnswerError:
 
 
 def _proxy_fault(status: int) -> NoAnswerError:
-    """Return what it means that a proxy opens no connection to Spotzee.
+    """Return why a proxy opened no connection to Spotzee, if it may do so later.
 
     Raises:
         RunError: It never will.

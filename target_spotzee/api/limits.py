@@ -15,12 +15,15 @@ from target_spotzee.api.waits import MAX_BACKOFF_SECONDS, Clock, Random
 
 _MARGIN_SECONDS = 0.02
 WINDOW_SECONDS = 10 + _MARGIN_SECONDS
-"""A little more than Spotzee's own."""
+"""A little longer than Spotzee's own window."""
 _BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
-"""What a key may write in a second, by its tier; in ten it may as much as the address, or more."""
+"""How many writes a key may make in a second, by its tier.
+
+In ten seconds it may make as many as the address, or more.
+"""
 _BURST_SECONDS = 1 + _MARGIN_SECONDS
 _MAX_FASTEST_SECONDS = 1.0
-"""Of slower answers no more is taken off: what is in flight keeps its slot."""
+"""No more than this is taken off, however slow answers are: a request in flight keeps its slot."""
 _FIRST_LIMIT_WAIT_SECONDS = 1.0
 _MAX_JITTER_SECONDS = 0.5
 
@@ -28,12 +31,12 @@ _MAX_JITTER_SECONDS = 0.5
 class Pacer:
     """One budget of requests for all workers, and the pause after a 429.
 
-    Spotzee counts requests as they arrive, which is some time after they begin, and not always the
-    same: one has to connect first, another is held up on its way. What a success took longer than
-    the fastest may have been on its way; so its slot is free a window after its answer, less what
-    the fastest took. Any other end counts from when it came, and what is in flight has its slot.
-    Where it was Spotzee that took longer, that much of the window is lost, in the mean of all
-    requests; a slot that is free too early costs a pause of a whole window.
+    Spotzee counts a request when it arrives, some time after it begins: one has to connect first,
+    another is held up on its way. A success that took longer than the fastest may have spent that
+    time on its way. So its slot is free one window after its answer, less the time of the fastest.
+    After any other end, the slot is free one window after that end; a request in flight keeps its
+    slot. Where Spotzee itself was slow, that much of the window is lost, averaged over all
+    requests; but a slot that is free too early costs a pause of a whole window.
 
     Not thread-safe: its owner takes a lock.
 
@@ -76,16 +79,16 @@ class Pacer:
         return 0.0
 
     def _wait(self, most: int, seconds: float, now: float) -> float:
-        """Return the wait until fewer than so many requests arrived within so many seconds."""
+        """Return the wait until fewer than ``most`` requests arrived within ``seconds``."""
         place = len(self._answers) + self._in_flight - most
         if place < 0:
             return 0.0
-        # What is in flight is answered now at the earliest.
+        # A request in flight is answered now at the earliest.
         answered = self._answers[place] if place < len(self._answers) else now
         return self._free_at(answered, seconds) - now
 
     def _free_at(self, answered: float, seconds: float) -> float:
-        """Return when the slot of a request is free that was answered at some time."""
+        """Return when a request's slot is free, given when it was answered."""
         return answered - self._fastest_seconds + seconds
 
     def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
@@ -93,7 +96,7 @@ class Pacer:
 
         Args:
             started: When it began.
-            typical: Whether it tells how fast a request can be: one that was refused, was answered
+            typical: Whether it shows how fast a request can be: one that was refused, was answered
                 from memory or had to connect first does not.
             tier: What Spotzee says of the key's own limit, if it does.
         """
@@ -109,8 +112,8 @@ class Pacer:
     def limited(self, started: float, retry_after: float | None) -> float | None:
         """Note a 429: everybody pauses.
 
-        The first waits as long as Spotzee asks; each further one in a row doubles that, up to a
-        minute, and halves this process's share of the budget, since others use the address too.
+        The first pause lasts as long as Spotzee asks; each further 429 in a row doubles that, up to
+        a minute, and halves this process's share of the budget, since others use the address too.
 
         Args:
             started: When the request began. Requests that were in flight when the pause began
@@ -133,10 +136,10 @@ class Pacer:
         return wait if begins else None
 
     def eased(self, started: float) -> None:
-        """Note an answer that was no 429: the share grows back.
+        """Note an answer other than 429: the share grows back.
 
         Args:
-            started: When the request began; what began before the pause says nothing about it.
+            started: When the request began; one that began before the pause doesn't count.
         """
         if started <= self._paused_at:
             return
@@ -175,7 +178,7 @@ class Gate:
         """Wait for a slot and take it; `release` gives it back.
 
         Returns:
-            The seconds that took.
+            The seconds waited.
 
         Raises:
             StoppedError: The gate is closed.
@@ -206,7 +209,7 @@ class Gate:
         return now - said > 1
 
     def release(self, started: float, *, typical: bool, tier: str | None = None) -> None:
-        """Give the slot of a request back that has ended; see `Pacer.release`."""
+        """Give back the slot of a request that has ended; see `Pacer.release`."""
         with self._lock:
             self._pacer.release(started, typical=typical, tier=tier)
 
@@ -216,6 +219,6 @@ class Gate:
             return self._pacer.limited(started, retry_after_seconds)
 
     def eased(self, started: float) -> None:
-        """Note an answer that was no 429 to a request that began at ``started``."""
+        """Note an answer other than 429 to a request that began at ``started``."""
         with self._lock:
             self._pacer.eased(started)

@@ -15,9 +15,9 @@ from target_spotzee.objects.kinds import Kind
 def probe(connection: Connection, kind: Kind, now: Callable[[], datetime]) -> Iterator[str]:
     """Prove that the key works and may write a kind, by requests that change nothing.
 
-    ``GET /me`` proves the key, or, where that is not there, ``GET /users?limit=1``. An empty batch
-    to where batches go is refused for what it is, or taken for nothing, unless the key's role is
-    the greater fault.
+    ``GET /me`` proves the key, or, where that does not exist, ``GET /users?limit=1``. An empty
+    batch proves the role: Spotzee refuses it as empty or takes it without effect, unless the role
+    is too low.
 
     Args:
         connection: Carries the requests; none is tried again.
@@ -38,7 +38,7 @@ def probe(connection: Connection, kind: Kind, now: Callable[[], datetime]) -> It
             raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
 
     def refuses(answer: Answer) -> bool:
-        """Say whether an answer refuses a request for what it holds, and for no more."""
+        """Say whether an answer refuses a request only for what it holds."""
         if answer.taken:
             return False
         meaning = answers.read(answer, kind, 0, now())

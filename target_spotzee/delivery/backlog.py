@@ -1,10 +1,10 @@
-"""Items that wait to be sent: folded while they wait, held while their like are in flight.
+"""Items that wait to be sent: folded while they wait, held while their user is in flight.
 
 Order per user comes from here. Each identity has a queue of items, whatever their kind; an item may
 leave for Spotzee when it is first in each of its queues, and stays first until it is settled,
 through every retry, split and single re-send. So two requests never share a user. An item whose
-turn has come overtakes those that still wait for their like: a stream that keeps changing a few
-users costs each of them a request per round trip, and nobody else a turn.
+turn has come overtakes those that still wait for their user: a stream that keeps changing a few
+users slows down only these, to one request per round trip each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from target_spotzee.objects.batch import Batch, Item
 from target_spotzee.objects.kinds import MAX_BODY_BYTES, MAX_ITEMS, Kind, Payload
 
 _MAX_READY_BATCHES = 4
-"""Enough that no worker waits for the main thread, which fills one in a few milliseconds."""
+"""Enough that no worker waits for the main thread, which fills a batch in a few milliseconds."""
 
 
 class _Ready:
@@ -32,11 +32,11 @@ class _Ready:
 
     @property
     def is_filled(self) -> bool:
-        """Whether there is a request full of them."""
+        """Whether they fill a request."""
         return len(self.since) >= self.max_items or self.bytes > self.kind.max_bytes
 
     def take(self) -> list[Item]:
-        """Take a request full of items out, or all."""
+        """Take out as many items as a request holds."""
         items = list(islice(self.since, self.max_items))
         length = sum([len(item.body) for item in items])
         while self.kind.length(len(items), length) > self.kind.max_bytes:
@@ -50,8 +50,8 @@ class _Ready:
 class Backlog:
     """Gathers all streams' items into batches.
 
-    A later item of exactly the same ids as one that still waits is folded into it, if its kind
-    folds. One that shares an id but not the other waits behind it.
+    An item with exactly the ids of one that still waits is folded into it, if its kind folds. One
+    that shares only one of the ids waits behind it.
 
     Args:
         run_id: The run, for the keys.
@@ -108,7 +108,7 @@ class Backlog:
         """Add a record's item.
 
         Args:
-            item: The item; encoded it has room in a request of its own.
+            item: The item; it fits into a request of its own.
             payload: The same, not encoded.
             now: Monotonic seconds.
         """
@@ -139,7 +139,7 @@ class Backlog:
         ready.bytes += len(item.body)
 
     def _fold(self, waiting: Item, item: Item, payload: Payload) -> bool:
-        """Fold an item into one that waits, if both are of one user and nobody came between."""
+        """Fold an item into one that waits, if both are of one user and none came between."""
         fold = item.kind.fold
         if fold is None or waiting.kind is not item.kind or waiting.ids != item.ids:
             return False

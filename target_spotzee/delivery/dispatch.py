@@ -1,4 +1,4 @@
-"""Batches out to the workers, and the way back: what came of each is settled, or sent again.
+"""Batches go out to the workers; what came of each is settled here, or sent again.
 
 All of it runs on the main thread and waits for nothing.
 """
@@ -79,7 +79,7 @@ class Dispatcher:
 
     @property
     def due_at(self) -> float:
-        """When, by the clock, `reap` has something to do though no worker tells."""
+        """When, by the clock, `reap` has something to do even if no worker says so."""
         is_awaited = self._doubtful and (self._backlog or self._following)
         return min(
             self._doubtful[0][0] if is_awaited else math.inf,
@@ -109,12 +109,12 @@ class Dispatcher:
         self._start()
 
     def stop(self, grace_seconds: float, wait: Callable[[float], bool]) -> None:
-        """Start nothing more, settle what is in flight, count what does not come back in time.
+        """Start nothing more; settle what is in flight; count what does not come back in time.
 
         Args:
             grace_seconds: How long to wait for it.
-            wait: Waits until something may have come back, so many seconds at most; says whether
-                that is worth while.
+            wait: Waits until something may have come back, at most this many seconds; returns
+                whether to go on.
         """
         self._gate.close()
         deadline = self._clock() + grace_seconds
@@ -148,7 +148,7 @@ class Dispatcher:
         self._carry_out(batch, judge(batch, outcome, self._max_retry_seconds))
 
     def _fail(self, error: BaseException) -> None:
-        """Let nothing more start; the first failure is the one to tell."""
+        """Let nothing more start; keep the first failure."""
         self._gate.close()
         if not isinstance(error, SpotzeeError):
             error = unexpected(error)
@@ -176,8 +176,8 @@ class Dispatcher:
     def _release(self, batch: Batch, items: list[Item], doubtful_until: float) -> None:
         """Free settled items' identities, unless more of the same user is to follow.
 
-        After an attempt of unknown fate the next of a user waits for a while even so: what was sent
-        then may yet be applied, over a newer value.
+        After an attempt of unknown fate, a user's next item has to wait: what was sent may yet be
+        applied, over a newer value.
         """
         now = self._clock()
         if doubtful_until > now:

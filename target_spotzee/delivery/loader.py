@@ -27,8 +27,8 @@ _BYTES_PER_LOOK = 1_000_000
 
 _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
 _TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
-_TOO_LARGE = Reason("number_invalid", "holds a number that is larger than doubles go")
-_NO_JSON = Reason("stream_map_failed", "a stream map made a value that is no JSON")
+_TOO_LARGE = Reason("number_invalid", "holds a number that is too large for a double")
+_NO_JSON = Reason("stream_map_failed", "a stream map made a value that is not JSON")
 
 logger = logging.getLogger("target-spotzee")
 
@@ -66,7 +66,7 @@ class Loader:
         self._progress_at = clock() + PROGRESS_SECONDS
 
     def load(self, user: User, ticket: Ticket, kind: Kind) -> None:
-        """Bring what a record was mapped to to Spotzee.
+        """Send what a record was mapped to on its way to Spotzee.
 
         Args:
             user: What the record was mapped to.

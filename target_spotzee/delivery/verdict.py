@@ -60,7 +60,7 @@ def _of_delivered(batch: Batch, errors: dict[int, ItemError], max_retry_seconds:
 
 
 def _of_refused(batch: Batch, refused: Refused) -> Verdict:
-    """Isolate whom a refusal of the whole batch is about: it names them, or halves tell."""
+    """Isolate the items that a refusal of the whole batch is about: named by it, or by halving."""
     verdict = Verdict()
     if not refused.guilty and len(batch.items) > 1:
         verdict.splits += 1

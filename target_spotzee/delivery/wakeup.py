@@ -29,7 +29,7 @@ class Wakeup:
     def wake(self) -> None:
         """Wake the main thread, now or when it next waits. From any thread."""
         self._woken = True
-        if self._waits:  # else it notices without a system call, before it waits
+        if self._waits:  # otherwise it sees the flag before it waits, without a system call
             with suppress(BlockingIOError):  # the pipe is full of wake-ups already
                 os.write(self._writer, b"\0")
 
@@ -65,7 +65,7 @@ class Wakeup:
 
     @property
     def urged(self) -> bool:
-        """Whether a second signal says that now means now."""
+        """Whether a second signal has arrived: stop at once."""
         return len(self._signals) > 1
 
     @contextmanager

@@ -15,9 +15,9 @@ from target_spotzee.api.answers import Delivered, Refused
 from target_spotzee.objects.batch import Batch
 
 _MAX_QUEUED = 32
-"""Batches that workers find when they are done, so that not each one wakes the main thread.
+"""Batches that workers find when they are done, so that not every one wakes the main thread.
 
-Threads that take turns in a hurry cost a tenth of all CPU.
+Frequent turns between threads cost a tenth of all CPU.
 """
 _ENOUGH_QUEUED = 2
 
@@ -41,7 +41,7 @@ class Workers:
     Args:
         connect: Makes a worker's sender; called on the worker's thread.
         on_failure: Called on a worker's thread, at once, when something ends the run.
-        wake: Wakes the main thread when a batch is through; from any thread.
+        wake: Wakes the main thread when a batch is done; from any thread.
         most: Requests in flight at once.
     """
 
@@ -70,7 +70,7 @@ class Workers:
 
     @property
     def are_quiet(self) -> bool:
-        """Whether enough is queued that a batch that is through wakes nobody."""
+        """Whether so much is queued that a batch that is done wakes nobody."""
         return self._jobs.qsize() >= _ENOUGH_QUEUED
 
     def send(self, batch: Batch) -> None:
@@ -84,7 +84,7 @@ class Workers:
             self._threads.append(thread)
 
     def finished(self) -> Iterator[tuple[Batch, Outcome]]:
-        """Yield the batches that are through by now, with what came of each; wait for nothing."""
+        """Yield the batches that are done by now, with what came of each; wait for nothing."""
         while not self._done.empty():
             batch, outcome = self._done.get()
             self.in_flight.discard(batch)

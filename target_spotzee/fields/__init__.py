@@ -1,9 +1,10 @@
 """What Spotzee accepts in a first-class field, and how a source's value becomes that.
 
-Each function takes a value that is neither null nor blank and gives back what to send, or raises
+Each function takes a value that is neither null nor blank and returns what to send, or raises
 `ValueError` with a reason that does not repeat the value. The rules are those of Spotzee's API
-reference, release 2026-04-28, and the widths of its columns. Ordinary values are recognised at a
-glance; only the others cost a library call, and only then is the library imported.
+reference, release 2026-04-28, and the column sizes of the platform that Spotzee descends from.
+Ordinary values are recognised at a glance; only the others cost a library call, and only then is
+the library imported.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Field(NamedTuple):
     """A first-class field.
 
     Attributes:
-        is_ordinary: A quick look that tells text which goes as it is.
+        is_ordinary: A quick check for text that is sent as it is.
         normalise: Returns what to send for any other value, given the region of national phone
             numbers, or raises `ValueError`.
     """
@@ -53,4 +54,4 @@ FIELDS: Mapping[str, Field] = {
 """Every first-class field of every kind of object."""
 
 USER_FIELDS = ("email", "phone", "timezone", "locale")
-"""Those of users."""
+"""The first-class fields of users."""

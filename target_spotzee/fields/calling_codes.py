@@ -112,7 +112,7 @@ def _without_prefix(code: int, rules: PhoneMetadata) -> str:
     prefix = rules.national_prefix_for_parsing
     if not prefix:
         return ""
-    # Or it takes an empty one, as in Argentina: then we still stand behind the calling code.
+    # Or the prefix may be empty, as in Argentina: then the calling code still comes right before.
     return rf"(?:(?!{prefix})|(?=(?P<prefix>{prefix}))(?P=prefix)(?<=\+{code}))"
 
 

@@ -49,13 +49,13 @@ def _unusual(text: str) -> str:
     if _is_address(text):
         return text
     found = {address for address in _readings(text) if _is_address(address)}
-    if len(found) != 1:  # rather none than somebody else's
+    if len(found) != 1:  # no address is better than somebody else's
         raise ValueError("is not an e-mail address")
     return found.pop()
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield what may have been meant: the whole, its lines joined or apart, and each by itself."""
+    """Yield what may have been meant: the lines joined, joined by spaces, or each by itself."""
     text = trimmed(INVISIBLE.sub("", text))
     lines = _ODD_SPACE.split(text)
     yield _bare("".join(lines))
@@ -82,7 +82,7 @@ def _bare(text: str) -> str:
 
 
 def _same(name: str, address: str) -> bool:
-    """Say whether an address that stands for a name is the address itself."""
+    """Say whether the name given beside an address is the address itself."""
     return name.strip(" '\"").casefold() == address.strip().casefold()
 
 

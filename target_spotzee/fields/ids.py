@@ -17,7 +17,7 @@ def identity(value: object) -> str:
             BOM; or an integral number, which becomes its digits.
 
     Raises:
-        ValueError: It is neither, or there is nothing in it, or more than Spotzee keeps.
+        ValueError: It is neither, or empty, or longer than Spotzee keeps.
     """
     if type(value) is int and -_ORDINARY_INT < value < _ORDINARY_INT:
         return str(value)

@@ -10,9 +10,9 @@ from target_spotzee.fields.text import Known, trimmed
 MAX_LENGTH = 255
 
 _FORM = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
-# Registered, but no language: uncoded, several, none, unknown; and qaa to qtz, for private use.
+# Registered, but not a language: uncoded, several, none, unknown; and qaa to qtz, for private use.
 _NO_LANGUAGE = re.compile(r"mis|mul|zxx|und|q[a-t][a-z]")
-# Likewise no place. XK is Kosovo: for private use by the registry, but written by everybody.
+# Likewise not a territory. XK is for private use in the registry, but everybody uses it for Kosovo.
 _NO_TERRITORY = re.compile(r"AA|Q[M-Z]|X(?!K)[A-Z]|ZZ")
 # What POSIX (pt_BR.UTF-8, de_DE@euro) and Java (zh_TW_#Hant) write after a locale.
 _EXTRAS = re.compile(r"[.@]|_#")
@@ -40,7 +40,7 @@ def _standard(text: str) -> str:
 
     tag = _EXTRAS.split(text)[0]
     try:
-        subtags = parse_tag(tag)  # type: ignore[no-untyped-call] # the library types but its front
+        subtags = parse_tag(tag)  # type: ignore[no-untyped-call] # only the library's front is typed
         # Only these, since the library remembers for ever what it is asked.
         parts = [subtag for kind, subtag in subtags if kind in _KEPT]
         known = langcodes.Language.get(langcodes.standardize_tag("-".join(parts), macro=True))

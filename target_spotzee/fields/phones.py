@@ -26,7 +26,7 @@ _MOMENT = re.compile(
 
 
 def ordinary(text: str) -> object:
-    """Tell a valid number in E.164 at a glance: ``phone`` gives it back as it is."""
+    """Say at a glance whether text is a valid number in E.164, which ``phone`` leaves as it is."""
     return _looks[text[:4]](text)
 
 
@@ -40,9 +40,9 @@ def known_region(region: str) -> bool:
 def phone(value: object, region: str | None) -> str:
     """Return a phone number for Spotzee.
 
-    A valid number becomes E.164. Without a region that a national one could belong to, it goes as
-    it is, since Spotzee normalises what it can. Rather none than somebody else's number: letters
-    are never digits, and what can be read as two numbers is none.
+    A valid number becomes E.164. Without a region, a national number is sent as it is, since
+    Spotzee normalises what it can. No number is better than somebody else's: letters are never read
+    as digits, and text that can be read as two numbers is refused.
 
     Args:
         value: A string, or digits that arrived as a number.

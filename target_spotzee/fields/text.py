@@ -31,7 +31,7 @@ def digits(value: object, otherwise: str) -> str:
     """Return an integral number's digits: ``Decimal("1.0")`` gives ``1``.
 
     Raises:
-        ValueError: It is no such number; ``otherwise`` is the reason.
+        ValueError: It is not such a number; ``otherwise`` is the reason.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = Decimal(value)
@@ -43,7 +43,7 @@ def digits(value: object, otherwise: str) -> str:
 
 
 class Known(dict[str, bool]):
-    """Remembers which text a check found right, so that looking again is no call into Python.
+    """Remembers which texts a check found right, so that asking again runs no Python code.
 
     The memory is bounded, and never changes an answer.
 

@@ -69,7 +69,7 @@ def _at_offset(name: str) -> str | None:
         return "Etc/UTC"
     if hours > (_EAST if sign == "+" else _WEST):
         return None
-    return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"  # these count from the other side
+    return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"  # their signs are the other way round
 
 
 @lru_cache(maxsize=1)

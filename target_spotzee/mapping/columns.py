@@ -6,5 +6,5 @@ _OF_TAPS = ("_sdc_", "__sdc_")
 
 
 def is_tap_own(column: str) -> bool:
-    """Say whether a column is the tap's own note on a record, and none of the source's."""
+    """Say whether a column is the tap's own note on a record, and not the source's."""
     return column.casefold().startswith(_OF_TAPS)

@@ -1,7 +1,8 @@
 """What an excluded column was made from: the tap's own columns, before stream maps renamed them.
 
 Records are kept in the rejects file as the tap sent them, and ``exclude`` names columns as they are
-after stream maps. What must not leave the machine must not be kept under its old name either.
+after stream maps. A value that must not leave the machine must not be kept under its old name
+either.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def hidden_columns(
 ) -> Callable[[str], bool]:
     """Return which of the tap's columns an excluded one may have been made from.
 
-    An expression can reach a column in ways that can't be told from its text. So once a stream map
-    makes an excluded column, only those are safe that also leave as they are, under some name.
+    An expression can reach a column in ways that its text does not show. So once a stream map makes
+    an excluded column, a column is safe only if it also leaves as it is, under some name.
 
     Args:
         stream: The stream, as the tap calls it.
@@ -58,7 +59,7 @@ def hidden_columns(
 
 
 def _copied(column: str, expression: object) -> str | None:
-    """Return the column that an expression is nothing but a copy of, if it is."""
+    """Return the column that an expression merely copies, if it does."""
     try:
         node = ast.parse(str(expression).strip(), mode="eval").body
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""What a name that nobody knows was meant to be."""
+"""What an unknown name was meant to be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ALIKE = 0.83  # a letter too many, too few, wrong, or two of six in each other'
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that an unknown one is close to, if it is close to any.
 
-    Close is what differs in case or punctuation only, in a letter, or by whole words at the end.
+    A close name differs only in case or punctuation, in a letter, or by whole words at the end.
     """
     known = list(known)
     by_letters = {_letters(each): each for each in known}
@@ -27,10 +27,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the question that a name's likeness to a known one raises, if to any.
+    """Return the question whether a similar known name was meant; empty if there is none.
 
-    Less alike than for `nearest` will do. Case is no difference: what is ``id`` to one database,
-    another calls ``ID``.
+    The names may differ more than for `nearest`. Case doesn't count: one database says ``id``,
+    another ``ID``.
     """
     folded = {each.casefold(): each for each in known}
     alike = difflib.get_close_matches(name.casefold(), folded, n=1)

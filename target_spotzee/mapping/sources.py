@@ -1,4 +1,4 @@
-"""Where the fields of a stream's users come from: its entry held against its SCHEMA.
+"""Where the fields of a stream's users come from: its entry checked against its SCHEMA.
 
 What is wrong with an entry is said when the SCHEMA arrives, before anything of the stream is sent.
 """
@@ -120,10 +120,10 @@ class Sources:
         return sources
 
     def _columns_for(self, name: str) -> list[str]:
-        """Return the columns that fit a field by their name: that very one, else in other case."""
+        """Return the columns that fit a field by name: the very one, else those in other case."""
         if self._is_free(name):
             return [name]
-        if name in IDS:  # who somebody is, is nothing to guess
+        if name in IDS:  # an identity is never guessed
             return []
         return [c for c in self._columns if c.casefold() == name and self._is_free(c)]
 
@@ -131,7 +131,7 @@ class Sources:
         return column in self._columns and not self._config.excludes(column)
 
     def _doubts(self, source: str) -> Iterator[str]:
-        """Say what is wrong with a source that was given."""
+        """Yield what is wrong with a source that was given."""
         if not source:
             return
         try:
@@ -146,8 +146,8 @@ class Sources:
         """Return a source: a column of exactly that name, else a path into one.
 
         Raises:
-            LookupError: There is no such column, or it can hold nothing at that path; its text goes
-                on from "the mapping".
+            LookupError: There is no such column, or it can hold nothing at that path; the error's
+                text goes on from "the mapping".
         """
         if source in self._columns:
             self.used.add(source)
@@ -184,7 +184,7 @@ def _path_problems(
     mapping: Mapping[Path, str],
     known: Sequence[str],
 ) -> Iterator[str]:
-    """Say what is wrong with one path of the user that a mapping describes."""
+    """Yield what is wrong with one path in the user, as a mapping has it."""
     name = ".".join(path)
     if path[0] == "data":
         if len(path) == 1:

@@ -1,4 +1,4 @@
-"""The ``stream_maps`` setting as text: which of it is a stream's, and what can never work."""
+"""The ``stream_maps`` setting as text: which parts are a stream's, and which can never work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def faults(
 
     Args:
         definition: What is defined for a stream.
-        columns: All of the stream's columns; ``None`` if nobody knows which there are.
+        columns: All of the stream's columns; ``None`` if they are not known.
         functions: What expressions can call.
         expressions: What expressions can be made of.
 

@@ -3,8 +3,8 @@
 Meltano unfolds the dotted keys of an object setting at every level, so
 ``{"public.customers": {"mapping": {"data.city": "town"}}}`` may arrive as
 ``{"public": {"customers": {"mapping": {"data": {"city": "town"}}}}}``. Both come out of
-`read_streams` the same. Only a stream whose dotted name has a part called ``mapping`` can't be told
-once it is unfolded.
+`read_streams` the same. Only a stream whose dotted name has a part called ``mapping`` can't be
+recognised once it is unfolded.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StreamConfigs:
 
     Attributes:
         default: The entry of a stream that maps itself, with the settings' own policies.
-        by_stream: Stream name or glob to entry; ``None`` where the setting is not there at all.
+        by_stream: Stream name or glob to entry; ``None`` where the setting is not set.
     """
 
     default: StreamConfig
@@ -130,7 +130,7 @@ def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
         meant = nearest(key, KEYS)
         says_nothing = below is None or below == {}
         goes_on = not entry if says_nothing else isinstance(below, dict)
-        # A stream's name may hold a word that is nearly a key; an entry below it tells.
+        # A stream's name may hold a word that is nearly a key; then there is an entry below it.
         if not goes_on or (meant and not _holds_entry(below)):
             raise SettingsError(
                 f"streams.{name}: unknown key {key!r}; an entry takes {', '.join(sorted(KEYS))}"

@@ -4,7 +4,8 @@ A stream's mapping is compiled once, when its SCHEMA arrives; what is wrong with
 before anything of that stream is sent. After that a record takes one pass.
 
 What Spotzee makes of a user: an absent field is left alone, a first-class field that is null is
-cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
+cleared, ``data`` is merged key by key (measured on the platform that Spotzee descends from,
+November 2026).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from target_spotzee.records import Ids, Record
 
 _ABSENT: Any = object()
 _ASTRAY: Any = object()
-"""What a path finds that leads into something else than an object."""
+"""What a path finds that leads into something other than an object."""
 _MAX_KNOWN_COLUMNS = 10_000
 
 
@@ -36,10 +37,10 @@ class User(msgspec.Struct):
         payload: The item of the request's array: ids, first-class fields, ``data``.
         invalid: What could not be right and was dropped or cleared: fields, and attributes by their
             path (``data.plan``).
-        mended: Fields that are right without what did not belong to them.
+        mended: Fields that are right once something that did not belong there was taken away.
         ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
-        identities: What a user must not share to be somebody else for certain: the ids, their kinds
-            kept apart, without case and accents, which Spotzee may be blind to.
+        identities: The ids, each marked with its kind, without case and accents, which Spotzee may
+            ignore. Users that share one may be the same.
     """
 
     payload: dict[str, Any]
@@ -112,7 +113,7 @@ class Mapping:
         self._learn(columns)
 
     def warnings(self, before_maps: Iterable[str] | None = ()) -> list[str]:
-        """Return what a person should know about this mapping though it can be run.
+        """Return what a person should know about this mapping, though it works.
 
         Args:
             before_maps: The tap's own columns, which may be excluded by name, too; ``None`` if the
@@ -182,13 +183,13 @@ class Mapping:
                 elif name == "email" and payload.get(name) not in (None, _trimmed(value)):
                     mended += (name,)
         data, astray = self._data(record)
-        # A phone that comes without data wipes all attributes of the user on Spotzee's ancestor.
+        # On the platform that Spotzee descends from, a phone without data wipes all attributes.
         if data or "phone" in payload:
             payload["data"] = data
         return User(payload, invalid + astray, mended)
 
     def sound(self, user: User) -> User:
-        """Return a user whose data can be sent as JSON, of a record that may hold what is none.
+        """Return a user whose data can be sent as JSON, though the record may hold odd values.
 
         Raises:
             RecordError: Its data holds a number that JSON does not have, and that is not to be sent
@@ -206,7 +207,7 @@ class Mapping:
         value: Any,  # noqa: ANN401 - a record holds any JSON value
         normalise: Callable[[Any, str | None], str],
     ) -> bool:
-        """Put a field into a payload as it should be; say whether it could be right."""
+        """Put a field, normalised, into a payload; say whether it could be right."""
         value = _trimmed(value)
         if value is None or value == "":  # a blank one counts as null
             if self._send_nulls:
@@ -223,14 +224,18 @@ class Mapping:
         return True
 
     def ids(self, record: Record) -> Ids | None:
-        """Return the ids of a record that may be no user, if it has any."""
+        """Return the ids of a record, if it has any, even if it can't become a user."""
         try:
             return User(self._identity(record)).ids
         except RecordError:
             return None
 
     def _identity(self, record: Record) -> dict[str, Any]:
-        """Return a payload that holds the ids; a null one beside another is left out."""
+        """Return a payload that holds the ids; a null or blank one is left out.
+
+        Raises:
+            RecordError: An id can't be right, or there is none.
+        """
         payload: dict[str, Any] = {}
         for name, (column, path) in self._ids:
             value = record.get(column)
@@ -275,7 +280,11 @@ class Mapping:
         return data, astray
 
     def _stray(self, name: str, column: str) -> Any:  # noqa: ANN401 - null or `_ABSENT`
-        """Return what becomes of an attribute whose path leads into what is no object."""
+        """Return what becomes of an attribute whose path leads into something other than an object.
+
+        Raises:
+            RecordError: Under ``reject``.
+        """
         if self._invalid_fields == "reject":
             message = f"{name} is mapped from inside {column!r}, which is no object"
             raise RecordError("field_invalid", message, name)
@@ -285,7 +294,7 @@ class Mapping:
         """Decide once which columns don't go to data under their own names.
 
         Args:
-            columns: All of a record's: what is forgotten when there are too many is learnt anew.
+            columns: All of a record's, known or not: when too many are known, all are forgotten.
         """
         if len(self._known) > _MAX_KNOWN_COLUMNS:
             self._known.clear()
@@ -307,7 +316,7 @@ class Mapping:
 
 
 def folded(identity: str) -> str:
-    """Return an id without case and accents: ids that differ in these may be one to Spotzee."""
+    """Return an id without case and accents: Spotzee may take ids for one that differ in these."""
     if identity.isascii():
         return identity.lower()
     parts = unicodedata.normalize("NFD", identity.casefold())
@@ -323,11 +332,11 @@ def sound(
 
     Args:
         columns: Column to value; it is not changed.
-        config: Says whether such are sent as null.
+        config: Says whether such numbers are sent as null.
         prefix: Of the columns' names in messages.
 
     Raises:
-        RecordError: They are not sent as null; or a column is nested too deeply.
+        RecordError: Such a number is not to be sent as null; or a column is nested too deeply.
     """
     cleared: dict[str, Any] = {}
     for name, value in columns.items():
@@ -350,7 +359,7 @@ def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _put(data: dict[str, Any], path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Put a value where a path leads, and leave objects alone that are the record's own."""
+    """Put a value where a path leads, without changing the record's own objects."""
     for key in path[:-1]:
         inner = data.get(key)
         data[key] = dict(inner) if isinstance(inner, dict) else {}
@@ -362,8 +371,8 @@ def _inside(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
     """Return what a path leads to in a column's value.
 
     Returns:
-        Null inside null; `_ABSENT` where an object lacks the name, so that no null is made that no
-        record held; `_ASTRAY` where there is something else than an object.
+        Null inside null; `_ABSENT` where an object lacks the name, so that no null is invented;
+        `_ASTRAY` inside anything other than an object.
     """
     for key in path:
         if value is None or value is _ABSENT:

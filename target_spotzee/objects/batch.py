@@ -1,7 +1,7 @@
 """Items gathered into requests.
 
-The bytes of a batch and its idempotency key are made once and kept through every retry; what is
-left of a batch after a split is a new batch with a new key.
+The bytes of a batch and its idempotency key are made once and kept through every retry; a part of a
+batch that was split is a new batch with a new key.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from target_spotzee.records import Ids, Ticket
 class Item(msgspec.Struct, eq=False, gc=False):
     """One item of a batch and the records it came from.
 
-    An item waits as bytes: they take a third of what its objects would, and are what is sent.
+    An item waits as bytes: they take a third of its objects' memory, and they are what is sent.
 
     Attributes:
         kind: What it is.
         ids: Its user's.
-        identities: What another item must not share to be about somebody else for certain.
+        identities: An item that shares one of these may be about the same user.
         body: The item as it will be sent.
         ticket: The newest record's.
         folded: The parts of an item that came from more than one record.
@@ -43,14 +43,14 @@ class Item(msgspec.Struct, eq=False, gc=False):
 
     @property
     def parts(self) -> list[tuple[bytes, Ticket]]:
-        """Each record's own item, encoded, and ticket, in the order read."""
+        """Each record's ticket and its own item, encoded, in the order read."""
         return self.folded or [(self.body, self.ticket)]
 
     def fold(self, body: bytes, own: bytes, ticket: Ticket) -> None:
         """Become one with a later record's item.
 
         Args:
-            body: What is to be sent of both.
+            body: The item that both make, encoded.
             own: The record's own item, encoded.
             ticket: The record's.
         """
@@ -98,7 +98,7 @@ class Batch:
     def key(self) -> str:
         """The idempotency key of the first attempt and its retries.
 
-        The number keeps two moments of one run apart even if their bytes are the same.
+        With the number in it, the same bytes get another key at another moment of the run.
         """
         first, last = self.items[0].ids, self.items[-1].ids
         digest = hashlib.sha256(repr((self.run_id, self.number, first, last)).encode())

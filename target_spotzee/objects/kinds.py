@@ -1,7 +1,7 @@
 """The kinds of objects that can be sent to Spotzee, as one table.
 
-A kind says all that the way to Spotzee and back has to know of it: nothing else there asks what is
-being sent. The rules are those of Spotzee's API reference, release 2026-04-28.
+A kind holds all that differs between kinds on the way to Spotzee and back: no other code there asks
+what is being sent. The rules are those of Spotzee's API reference, release 2026-04-28.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Request(NamedTuple):
     body: bytes | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)  # each is one of its kind, and quick to look up
+@dataclass(frozen=True, eq=False, slots=True)  # compared by identity, so quick to look up
 class Kind:
     """A kind of objects.
 
@@ -42,13 +42,13 @@ class Kind:
         name: What they are called.
         method: Of HTTP.
         path: Below the API's base address.
-        fields: The fields of an item that are none of ``data``, besides its ids.
-        confirms: An answer has a result for each item. Else it says that all are accepted, and
-            nothing is heard of them any more.
-        fold: Returns one item that leaves Spotzee as two of the same user would, one after the
-            other. Without it they are never made one.
-        repeats_harmlessly: Sending an item twice leaves Spotzee as sending it once.
-        supersedes: A newer item of a user makes older rejects of the same stream needless.
+        fields: The first-class fields of an item, besides its ids.
+        confirms: Whether an answer has a result for each item. Otherwise it accepts all of them,
+            and nothing more is heard of them.
+        fold: Returns one item with the same effect as two of the same user, one after the other;
+            ``None`` where two are never made one.
+        repeats_harmlessly: Whether sending an item twice has the same effect as sending it once.
+        supersedes: Whether a newer item of a user makes older rejects of the same stream needless.
         max_items: How many a request may hold.
         max_bytes: How long its body may be.
         max_item_bytes: How long an item may be, encoded, to have room in a request of its own.
@@ -70,7 +70,7 @@ class Kind:
         object.__setattr__(self, "max_item_bytes", self.max_bytes - self.length(1, 0))
 
     def length(self, items: int, item_bytes: int) -> int:
-        """Return the length of a body of so many items that have so many bytes between them."""
+        """Return the length of a body with this many items that have this many bytes in all."""
         return item_bytes + items + 1  # a comma or bracket each, and a bracket
 
     def request(self, items: Sequence[bytes]) -> Request:
@@ -83,7 +83,7 @@ class Kind:
 
 
 def fold_users(earlier: Payload, later: Payload) -> Payload:
-    """Return one user that leaves Spotzee as the two would, one after the other.
+    """Return one user with the same effect as the two, one after the other.
 
     An absent field is left alone, ``data`` is merged key by key.
     """

@@ -1,4 +1,4 @@
-"""The mark on a kept reject that says it needs no sending any more.
+"""The mark on a kept reject that says that it need not be sent any more.
 
 A line of a rejects file ends in ``"reject":{"done":false,…}}``. Once the record has been delivered,
 or a newer one of the same user has, ``false`` is overwritten in place with ``true`` and a blank:
@@ -20,25 +20,25 @@ _DONE = b"true "
 
 
 def content_id(stream: str, record: dict[str, Any], ids: object) -> str:
-    """Return what tells a record from every other.
+    """Return an id that only records with the same content share.
 
     Args:
         stream: Its stream.
-        record: What may be kept of it; what is the tap's own doesn't count.
-        ids: Its user's, which excluded columns may have gone into.
+        record: What may be kept of it; the tap's own columns don't count.
+        ids: Its user's, which may come from excluded columns.
     """
     content = {name: value for name, value in record.items() if not is_tap_own(name)}
     return sha256(codec.encode([stream, content, ids], in_order=True)).hexdigest()[:16]
 
 
 def place_in(line: bytes) -> int | None:
-    """Return where in a reject's line its mark is; ``None`` if the line is no reject's."""
+    """Return where in a reject's line its mark is; ``None`` for any other line."""
     place = line.rfind(_FLAG)  # the last: `reject` is the last key of a line
     return None if place < 0 else place + len(_FLAG)
 
 
 def open_id(line: bytes) -> str | None:
-    """Return the content id of a reject that still needs sending; ``None`` for any other line."""
+    """Return the content id of a reject that is not done; ``None`` for any other line."""
     start = _FLAG + _OPEN + b',"id":"'
     place = line.rfind(start)
     if place < 0:
@@ -51,7 +51,7 @@ def set_done(fd: int, place: int) -> None:
 
     Args:
         fd: The file, open for reading and writing, and not for appending.
-        place: Where in the file its mark is. What is no mark is left alone.
+        place: Where in the file its mark is. Anything else there is left alone.
     """
     if os.pread(fd, len(_OPEN), place) == _OPEN:
         os.pwrite(fd, _DONE, place)

@@ -23,7 +23,7 @@ from target_spotzee.outcome import marks
 from target_spotzee.records import Ids, Origin, Ticket
 
 LESS_EXCLUDED = "less_excluded"
-"""Key of a kept SCHEMA message that lacks columns since they were excluded."""
+"""Key of a kept SCHEMA message that lacks columns because they were excluded."""
 
 _START = b'{"type":"'
 _SAID_OF_EACH_COLUMN = frozenset(
@@ -59,10 +59,10 @@ class _Kept:
 
     Attributes:
         number: The record's.
-        id: What tells its content from any other.
+        id: The id of its content.
         line: Its line, until it is written; empty if the file held it before.
         place: Where its mark is in the file, once it is written.
-        done: A newer record of its user was delivered.
+        done: Whether a newer record of its user was delivered.
     """
 
     number: int
@@ -124,7 +124,7 @@ class RejectsFile:
         read = codec.decode_any(ticket.line)
         stream = read["stream"]
         record = _without_excluded_columns(read["record"], origin, [])
-        # Without what may not be kept two records can look alike: then their ids tell them apart.
+        # Without excluded columns two records can look alike: then only their ids differ.
         whole = record == read["record"]
         id_ = marks.content_id(stream, record, None if whole else ids)
         known = whole or ids is not None
@@ -133,7 +133,7 @@ class RejectsFile:
             if self._described.get(stream) is not origin:
                 self._described[stream] = origin
                 self._pending.append(codec.encode(_schema_for(origin)))
-            # Nothing else that the line held: an excluded value may be in there, too.
+            # The line's other members are not kept: an excluded value may be in there, too.
             message = {"type": "RECORD", "stream": stream, "record": record}
             message |= {name: read[name] for name in ("version", "time_extracted") if name in read}
             message["reject"] = {  # the last key, as `marks` expects
@@ -157,7 +157,7 @@ class RejectsFile:
 
         Args:
             ticket: The delivered record.
-            ids: Its user's, exactly: what could be the same user need not be.
+            ids: Its user's; a reject must have exactly these to be surely the same user's.
         """
         if not self._by_user:
             return
@@ -233,7 +233,7 @@ class RejectsFile:
         return places
 
     def close(self) -> None:
-        """Close the file, and leave none behind that holds nothing."""
+        """Close the file, and delete it if it is empty."""
         if not os.fstat(self._fd).st_size:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
@@ -265,11 +265,11 @@ def _without_excluded_columns(
     origin: Origin,
     parents: list[str],
 ) -> dict[str, Any]:
-    """Return a record that may be kept, or an object in it, which flattening takes apart."""
+    """Return what may be kept of a record, or of an object in it that flattening takes apart."""
     kept = {}
     for name, value in record.items():
         flat = origin.flat_name(name, parents) if origin.flat_name else name
-        # What is too deep to be read can't be flattened, so it may hold what is excluded.
+        # A value too deep to be read can't be flattened, so it may hold excluded columns.
         if origin.excludes(flat) or (origin.flat_name and isinstance(value, msgspec.Raw)):
             continue
         inside = origin.flat_name and isinstance(value, dict)
@@ -289,7 +289,7 @@ def _schema_for(origin: Origin) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     kept = {column: value for column, value in properties.items() if not origin.excludes(column)}
     if len(kept) < len(properties):
-        # What else a schema says of columns may be about those that are gone.
+        # Anything else that a schema says may be about the columns that are gone.
         schema = {name: value for name, value in schema.items() if name in _SAID_OF_EACH_COLUMN}
         message["schema"] = {**schema, "properties": kept}
         schema = message["schema"]

@@ -1,4 +1,4 @@
-"""Rejects that are sent again: which of them, and how the file they come from learns of it."""
+"""Rejects that are sent again: which ones need it, and how they are then marked in their file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("target-spotzee")
 
 
 class Mark:
-    """Marks a reject of the input once all that became of it was delivered or kept anew.
+    """Marks a reject of the input once every record made of it was delivered or kept anew.
 
     Args:
         fd: The input, open for writing.
@@ -32,7 +32,7 @@ class Mark:
         self._left = 0
 
     def wait_for(self, ticket: Ticket) -> None:
-        """Take one more record that the reject becomes; stream maps make several of one."""
+        """Wait for one more record made of the reject; stream maps can make several of one."""
         self._left += 1
         ticket.on_safe = self._safe
 
@@ -48,7 +48,7 @@ class Replay:
     Args:
         now: The time of day, with its zone.
         input_fd: The input, if it is to be marked and has a descriptor. Only a plain file can be.
-        offset: Says where in the input the line at hand begins.
+        offset: Returns where in the input the current line begins.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Replay:
         self._warned: set[str] = set()
 
     def is_done(self, reject: dict[str, Any]) -> bool:
-        """Say whether a reject needs no sending any more; warn of one that is old."""
+        """Say whether a reject need not be sent any more; warn of one that is old."""
         if reject.get("done") is True:
             self._warn(
                 "passing over rejects that are marked done: delivered, superseded by a newer"
@@ -79,7 +79,7 @@ class Replay:
         return False
 
     def mark(self, line: str | bytes) -> Mark | None:
-        """Return what marks a reject, by its line, as done once nothing of it needs sending."""
+        """Return the mark of a reject, by its line; ``None`` if it can't be marked."""
         if self._fd is None or isinstance(line, str):
             return None
         place = marks.place_in(line)

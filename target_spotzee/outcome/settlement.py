@@ -22,7 +22,7 @@ class Settlement:
         summary: Counts.
         rejects: The rejects file, if there is one.
         write_state: Prints one state; ``None`` where none is to be printed.
-        skip_rejects: A reject that is kept nowhere is passed by state all the same.
+        skip_rejects: Whether state passes even a reject that is kept nowhere.
         max_rejects: More than this end the run.
     """
 
@@ -55,7 +55,7 @@ class Settlement:
         return self._ledger.issue(origin, line)
 
     def note(self, invalid: Iterable[str], mended: Iterable[str] = ()) -> None:
-        """Count fields that could not be right, and those that are only right since mended."""
+        """Count fields that could not be right, and those that had to be mended."""
         self._summary.invalid_fields.update(invalid)
         self._summary.mended_fields.update(mended)
 
@@ -77,7 +77,7 @@ class Settlement:
     def delivered(self, items: Sequence[Item]) -> None:
         """Settle items that Spotzee took, all of one kind.
 
-        Of each the newest record counts, older ones are folded.
+        An item's newest record counts as delivered, its older ones as folded.
         """
         streams, kind = self._streams, items[0].kind
         newest = [item.ticket for item in items]

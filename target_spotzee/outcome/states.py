@@ -1,4 +1,4 @@
-"""States on standard output: one a line, at once, and nothing else ever."""
+"""States on standard output: one a line, at once, and never anything else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StateWriter:
     """Prints states.
 
     Args:
-        gives_up: Says whether a reader that pauses is not waited for any more.
+        gives_up: Says whether to stop waiting for a reader that pauses.
     """
 
     def __init__(self, gives_up: Callable[[], bool]) -> None:

@@ -79,7 +79,7 @@ class Summary:
 
     Args:
         run_id: The run.
-        words: What to call figures to a person, where it is not their name.
+        words: What figures are called for a person, where that is not their name.
     """
 
     def __init__(self, run_id: str, words: Mapping[str, str] | None = None) -> None:
@@ -160,7 +160,7 @@ def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> 
 
     Args:
         summary: The summary.
-        words: What to call figures, where it is not their name.
+        words: What figures are called, where that is not their name.
     """
     words = words or {}
     records, requests, state = summary["records"], summary["requests"], summary["state"]
@@ -188,7 +188,7 @@ def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> 
         f"  mended    {count:,} {name} had something in them that did not belong there"
         for name, count in summary["mended_fields"].items()
     ]
-    if "sent" not in words:  # nothing was, so no state is due
+    if "sent" not in words:  # a dry run sends nothing, so no state is due
         lines.append(f"  states    {state['printed']:,} printed")
     if state["why"]:
         lines.append(f"  {state['why']}")
@@ -204,7 +204,7 @@ def _figures(figures: dict[str, Any], words: Mapping[str, str]) -> str:
 
 
 def problem_with(path: Path) -> str | None:
-    """Return why a summary can't be kept in a file, if so; what the file holds stays as it is."""
+    """Return why a summary can't be kept in a file, if so; the file's content is left alone."""
     try:
         if path.is_dir() and not path.is_symlink():
             return os.strerror(errno.EISDIR)
@@ -221,7 +221,7 @@ def problem_with(path: Path) -> str | None:
 
 
 def _beside(path: Path) -> tuple[int, str]:
-    """Make the file that is to become a summary once it is whole."""
+    """Make the file that takes a summary's place once it is whole."""
     return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
 
 

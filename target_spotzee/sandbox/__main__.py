@@ -22,15 +22,15 @@ from target_spotzee.sandbox.options import KEY, Role
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Runs may last for days: what is remembered for the page has an end.
+# Runs may last for days, so what is remembered for the page is limited.
 KEEP_REQUESTS = 200
 
 # Fields of Options, and what --help says of them.
 HABITS = {
     "case_blind": "take ids that differ only in case for the same",
     "accent_blind": "take ids that differ only in accents for the same",
-    "phone_attributes": "add phone_country and phone_is_valid to the data of who has a phone",
-    "phone_wipes": "let a phone without data beside it wipe what data the user had",
+    "phone_attributes": "add phone_country and phone_is_valid to the data of users with a phone",
+    "phone_wipes": "let a phone without data beside it wipe the user's data",
     "doubles": "keep the numbers in data as doubles, with 17 digits at most",
     "subscribe_on_create": "subscribe a new user to all types of the channels it has an address on",
 }
@@ -44,7 +44,7 @@ FAULTS = '[{"effect": "status", "status": 503, "first": 2}]'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a sandbox until SIGINT or SIGTERM; the exit code."""
+    """Run a sandbox until SIGINT or SIGTERM; return the exit code."""
     arguments = _parser().parse_args(argv)
     try:
         sandbox = Sandbox(
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where, why = f"{arguments.host}:{arguments.port}", os.strerror(error.errno or 0)
         return _fail(f"can't listen on {where}: {why}. Choose another --port.")
-    # A full collection looks at every user, which holds requests up for a tenth of a second.
+    # A full collection looks at every user, which delays requests by a tenth of a second.
     gc.set_threshold(50_000, 50, 1_000)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-limits", dest="limits", action="store_false", help="don't count requests"
     )
     habits = parser.add_argument_group(
-        "traps", "what no document says, but the platform does that Spotzee descends from"
+        "traps", "habits of the platform that Spotzee descends from, which no document tells of"
     )
     for name, what in HABITS.items():
         habits.add_argument(option(name), action="store_true", help=what)
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def option(name: str) -> str:
-    """How a field of `Options` is spelt on the command line."""
+    """Return how a field of `Options` is spelt on the command line."""
     return f"--{name.replace('_', '-')}"
 
 

@@ -1,4 +1,8 @@
-"""Who may do what, and which release of the API they mean."""
+"""Who may do what, and which release of the API is asked for.
+
+The rules are those of Spotzee's API reference, release 2026-04-28. The names of headers are in
+lower case everywhere.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +26,20 @@ _KINDS = {
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """The key in the ``Authorization`` header, or nothing."""
+    """Return the key in the ``Authorization`` header; an empty text if there is none."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def authenticate(headers: Mapping[str, str], keys: Mapping[str, Role]) -> str:
-    """The secret key that a request shows.
+    """Return the secret key that a request shows.
+
+    Args:
+        headers: The request's.
+        keys: The role of each known key.
 
     Raises:
-        Problem: 401 if it shows none that is known.
+        Problem: 401, it shows no known key.
     """
     key = bearer(headers)
     if key in keys:
@@ -42,20 +50,24 @@ def authenticate(headers: Mapping[str, str], keys: Mapping[str, Role]) -> str:
 
 
 def check_may_write(role: Role) -> None:
-    """Lets editors pass, and those above.
+    """Check that a role may write: editor, or one above it.
 
     Raises:
-        Problem: 403 if the role is too low.
+        Problem: 403, it may not.
     """
     if role not in _WRITERS:
         raise Problem(403, "permission_denied", "The key's role must be editor or higher.")
 
 
 def version(headers: Mapping[str, str], known: tuple[str, ...]) -> str:
-    """The release that a request means, the first known one by default.
+    """Return the release that a request asks for, the first known one by default.
+
+    Args:
+        headers: The request's.
+        known: The dates of the releases that there are.
 
     Raises:
-        Problem: 400 if it is not known, or not a date.
+        Problem: 400, it is not known, or not a date.
     """
     name = "Spotzee-Version"
     wanted = headers.get(name.lower())

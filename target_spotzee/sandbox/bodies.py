@@ -1,4 +1,7 @@
-"""The shape of request bodies: what is wrong here is refused whole."""
+"""The shape of request bodies; a request that breaks it is refused whole.
+
+The rules are those of Spotzee's API reference, release 2026-04-28.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Item: TypeAlias = "dict[str, Json]"
-# What is wrong with an item: a field (or none), a code and a message.
+# What is wrong with an item: a field, a code and a message.
 Complaint: TypeAlias = "tuple[str, str, str]"
 
 MOST_ITEMS = 100
 STATES = (0, 1, 2)
 _ID_FIELDS = ("external_id", "anonymous_id")
 _CONTACT_FIELDS = ("email", "phone", "timezone", "locale")
-# JSON knows no subclasses, and this is the quickest way to ask.
+# Decoded JSON has no subclasses of these, and a look-up is the quickest check.
 _TEXT = frozenset({str, type(None)})
 _OBJECT = frozenset({dict, type(None)})
 
 
 def parse(body: bytes) -> Json:
-    """The body's value.
+    """Return the value of a JSON body.
 
     Raises:
-        Problem: If there is none, or it is not JSON.
+        Problem: 400, the body is empty or not JSON.
     """
     if not body:
         raise Problem(400, "parameter_missing", "The body is empty.")
@@ -40,25 +43,41 @@ def parse(body: bytes) -> Json:
 
 
 def users(value: Json) -> list[Item]:
-    """The items of a user batch."""
+    """Return the items of a user batch.
+
+    Raises:
+        Problem: 400 or 422, it breaks the rules.
+    """
     return _checked(value, _user_complaints)
 
 
 def events(value: Json) -> list[Item]:
-    """The items of an event batch."""
+    """Return the items of an event batch.
+
+    Raises:
+        Problem: 400 or 422, it breaks the rules.
+    """
     return _checked(value, _event_complaints)
 
 
 def toggles(value: Json) -> list[Item]:
-    """The items of a subscription batch."""
+    """Return the items of a subscription batch.
+
+    Raises:
+        Problem: 400 or 422, it breaks the rules.
+    """
     return _checked(value, _toggle_complaints)
 
 
 def _checked(value: Json, complaints: Callable[[Item], Iterator[Complaint]]) -> list[Item]:
-    """``value`` once it keeps the rules of an array.
+    """Return an array of items once it keeps the rules.
+
+    Args:
+        value: The body's value.
+        complaints: Yields what is wrong with an item.
 
     Raises:
-        Problem: 400 if it is no array, else 422 with every flaw of every item.
+        Problem: 400, it is not an array; or 422, with every flaw of every item.
     """
     if not isinstance(value, list):
         raise Problem(400, "parameter_invalid_format", "The body must be a JSON array.")
@@ -123,7 +142,7 @@ def _is_moment(value: Json) -> bool:
 
 
 def _is_integer(number: Json) -> bool:
-    """To JSON, 1.0 is one too."""
+    """Say whether a value is a whole number; in JSON 1.0 is one, too."""
     if isinstance(number, Decimal):
         return number == number.to_integral_value()
     return isinstance(number, int) and not isinstance(number, bool)

@@ -22,7 +22,11 @@ class Call:
     """One request, as an operation sees it.
 
     Attributes:
-        path: Below the base, still percent-encoded.
+        method: Of HTTP.
+        path: Below the API's base address, still percent-encoded.
+        query: Its parameters, decoded, in order.
+        body: As it was sent.
+        request_id: The API's.
         faults: What happens to it on purpose.
     """
 
@@ -38,7 +42,7 @@ class Call:
         """The body's value, parsed once.
 
         Raises:
-            Problem: If there is none.
+            Problem: 400, the body is empty or not JSON.
         """
         return bodies.parse(self.body)
 
@@ -51,21 +55,21 @@ class Call:
 
     @property
     def template(self) -> str:
-        """Its path, with ``{id}`` in the place of a user's id."""
+        """The path, with ``{id}`` in place of a user's id."""
         return self._parted[0]
 
     @property
     def user_id(self) -> str | None:
-        """The user's ``external_id`` in its path."""
+        """The ``external_id`` in the path, if it names a user."""
         return self._parted[1]
 
     def values(self, name: str) -> list[str]:
-        """What its query has under a name."""
+        """Return every value that the query has under a name."""
         return [value for known, value in self.query if known == name]
 
     @cached_property
     def items(self) -> list[Json]:
-        """What it carries, however wrong."""
+        """The items that the request carries, valid or not; for a DELETE, one per id."""
         if self.method == "DELETE":
             external_ids = self.values("user_id")
             if self.user_id is not None:
@@ -77,7 +81,11 @@ class Call:
             return []
 
     def ids(self, kind: str) -> tuple[str, ...]:
-        """The ids of one kind in it."""
+        """Return the ids of one kind that the request names.
+
+        Args:
+            kind: ``external_id`` or ``anonymous_id``.
+        """
         if self.method == "GET" and self.user_id is not None:
             return (self.user_id,) if kind == "external_id" else ()
         return tuple(

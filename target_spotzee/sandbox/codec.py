@@ -1,4 +1,4 @@
-"""JSON in and out, every number exactly as it was sent."""
+"""JSON in and out, with every number exactly as it was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-# What came from a client: any JSON value, looked at before it is trusted.
+# Any JSON value that came from a client, to be checked before it is trusted.
 Json: TypeAlias = Any
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -15,10 +15,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def decode(body: bytes) -> Json:
-    """The value in ``body``; fractions become Decimals, whole numbers ints of any size.
+    """Return a body's JSON value; fractions become decimals, whole numbers integers of any size.
 
     Raises:
-        ValueError: If the body is not JSON (``NaN`` and ``Infinity`` are not).
+        ValueError: It is not JSON; ``NaN`` and ``Infinity`` are not.
     """
     try:
         return _decoder.decode(body)
@@ -28,5 +28,5 @@ def decode(body: bytes) -> Json:
 
 
 def encode(value: object) -> bytes:
-    """``value`` as compact JSON; Decimals as plain numbers with all of their digits."""
+    """Return a value as compact JSON; decimals become plain numbers with all of their digits."""
     return _encoder.encode(value)

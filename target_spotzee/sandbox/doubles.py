@@ -1,4 +1,7 @@
-"""Numbers as a server keeps them that knows doubles only."""
+"""Numbers as kept by a server that has only doubles.
+
+Measured on the platform that Spotzee descends from, November 2026.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _PLAIN_BELOW = 1e21
 
 
 def as_doubles(value: Json) -> Json:
-    """``value`` with each number in it as the double next to it, written as JavaScript would.
+    """Return a copy of a value with each number as the nearest double, as JavaScript writes it.
 
     Returns:
-        A copy. Whole numbers are ints again; what is too large for a double is null.
+        The copy. Whole numbers below 1e21 are integers; one too large for a double is null.
     """
     if isinstance(value, dict):
         return {name: as_doubles(inner) for name, inner in value.items()}
@@ -33,6 +36,6 @@ def _as_double(number: int | Decimal) -> int | float | None:
     if math.isinf(double):
         return None
     if double.is_integer() and abs(double) < _PLAIN_BELOW:
-        # The fewest digits that name the double, and zeros after them.
+        # The fewest digits that identify the double, then zeros.
         return int(Decimal(repr(double)))
     return double

@@ -1,4 +1,4 @@
-"""What an email address is."""
+"""Whether text is an e-mail address: RFC 5322 (API reference, release 2026-04-28)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PLAIN = re.compile(
 
 
 def is_email(address: str) -> bool:
-    """Whether ``address`` is well-formed; nobody asks DNS, and ``x@shop.test`` is fine."""
+    """Say whether an address is well-formed, without asking DNS; ``x@shop.test`` is."""
     if _PLAIN.fullmatch(address):
         return True
     for special in SPECIAL_USE_DOMAIN_NAMES:
-        # The library refuses these by name only: under a real name it checks the rest.
+        # The library refuses these domains outright; under an ordinary one it checks the rest.
         if address.lower().endswith((f"@{special}", f".{special}")):
             address = address[: -len(special)] + "example.com"
             break

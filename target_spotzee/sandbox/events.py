@@ -33,12 +33,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What happened."""
+        """The event's name."""
         name: str = self.item["name"]
         return name
 
     def plain(self, user: object, *, with_data: bool) -> dict[str, object]:
-        """What a client is told of it."""
+        """Return the event as clients see it.
+
+        Args:
+            user: Its user, as clients see it.
+            with_data: Whether ``data`` is shown, too.
+        """
         told = {
             "id": f"evt_{self.id:08d}",
             "name": self.name,
@@ -52,7 +57,7 @@ class Events:
     """All events, in the order of their arrival.
 
     Args:
-        keep: How many are remembered; None: all.
+        keep: How many are remembered; ``None``: all.
     """
 
     def __init__(self, keep: int | None = None) -> None:
@@ -62,11 +67,17 @@ class Events:
         self._of_user: dict[int, set[int]] = {}
 
     def __iter__(self) -> Iterator[Event]:
-        """The events, oldest first."""
+        """Return an iterator over the events, oldest first."""
         return iter(self._by_id.values())
 
     def add(self, user_id: int, at: datetime, item: Item) -> None:
-        """Adds an event, and forgets the oldest if it is one too many."""
+        """Add an event; forget the oldest if there are too many.
+
+        Args:
+            user_id: The number of its user.
+            at: When it happened.
+            item: The event as it was sent.
+        """
         self._last_id += 1
         self._put(Event(id=self._last_id, user_id=user_id, at=at, item=item))
         if self._keep is not None and len(self._by_id) > self._keep:
@@ -74,12 +85,12 @@ class Events:
             self._of_user[oldest.user_id].discard(oldest.id)
 
     def forget(self, user_id: int) -> None:
-        """Removes the events of a user."""
+        """Remove the events of a user."""
         for number in self._of_user.pop(user_id, ()):
             del self._by_id[number]
 
     def move(self, user_id: int, heir_id: int) -> None:
-        """Gives the events of a user to another one."""
+        """Give the events of one user to another."""
         for number in self._of_user.pop(user_id, ()):
             self._put(replace(self._by_id[number], user_id=heir_id))
 

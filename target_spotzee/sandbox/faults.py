@@ -57,20 +57,20 @@ class Fault:
         method: The HTTP method.
         path: The path below the base, such as ``/users/batch``.
         external_id: The user, or any of the users, that the request must contain.
-        nth: Numbers of matching requests, from 1.
-        first: Only the first so many matching requests.
-        every: Every so many matching requests.
+        nth: The numbers of the matching requests to hit, from 1.
+        first: How many matching requests to hit, from the first.
+        every: Hits one in this many matching requests, the last of them.
         probability: The share of matching requests, 0 to 1.
-        times: Stop after so many hits.
+        times: Stop after this many hits.
         status: For ``status`` (500) and ``refuse_batch`` (422).
         code: The error's code; by default the one that goes with the status.
         message: The error's message.
-        retry_after: ``Retry-After``: seconds, or an HTTP date; None: no such header.
+        retry_after: ``Retry-After``: seconds, or an HTTP date; ``None``: no such header.
         html: Answer with a proxy's HTML page in place of problem+json.
         numeric_code: A legacy numeric code in place of ``code``.
         huge_bytes: Make the body at least this long.
-        seconds: How long ``stall`` and ``stall_after`` hold the connection, what ``drip`` waits
-            between bytes, when ``late`` applies.
+        seconds: How long ``stall`` and ``stall_after`` hold the connection, how long ``drip`` waits
+            between bytes, after how long ``late`` applies.
         named: Whether ``refuse_batch`` names the guilty item.
         index: The guilty item of ``refuse_batch``, by its position.
         location: Where ``redirect`` points.
@@ -110,14 +110,17 @@ class Fault:
 
     @classmethod
     def from_json(cls, rule: Mapping[str, Any]) -> Fault:
-        """A rule of a ``--faults`` file.
+        """Return a rule of a ``--faults`` file.
+
+        Args:
+            rule: The attributes of a fault.
 
         Raises:
-            ValueError: If it is no rule.
+            ValueError: It is not a valid rule.
         """
         if not isinstance(rule, dict):
             message = 'a fault is an object such as {"effect": "status", "status": 503}'
-            raise ValueError(message)  # noqa: TRY004 - as any other rule that is none
+            raise ValueError(message)  # noqa: TRY004 - as for any other invalid rule
         known = [item.name for item in fields(cls)]
         unknown = sorted(rule.keys() - set(known))
         if unknown:
@@ -134,7 +137,7 @@ class Fault:
 
     @property
     def external_ids(self) -> frozenset[str]:
-        """The users it names."""
+        """The users that the rule names."""
         if self.external_id is None:
             return frozenset()
         if isinstance(self.external_id, str):
@@ -143,9 +146,9 @@ class Fault:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether it is the server's own answer, remembered like any other refusal.
+        """Whether the effect is the server's own refusal, remembered like any other.
 
-        What a proxy says, what is the moment's fault, and what is about keys is not.
+        An answer of a proxy's, a passing fault, and an answer about keys are not.
         """
         if self.effect == "status":
             is_about_keys = self.code is not None and self.code.startswith("idempotency_")
@@ -153,7 +156,13 @@ class Fault:
         return self.effect == "quota"
 
     def is_for(self, method: str, path: str, external_ids: Collection[str]) -> bool:
-        """Whether it is about such a request at all."""
+        """Say whether a request meets ``method``, ``path`` and ``external_id``.
+
+        Args:
+            method: The request's.
+            path: The request's, below the base.
+            external_ids: Every one that the request contains.
+        """
         return (
             (self.method is None or self.method == method)
             and (self.path is None or self.path == path)
@@ -180,10 +189,10 @@ class _Rule:
 
 @dataclass
 class Faults:
-    """The rules in force. Each counts the requests it is for; the first that strikes wins.
+    """The rules in force; each counts the requests it is for, and the first that strikes wins.
 
-    Only ``item_error`` adds up: where one wins, the later ones that strike join in, so
-    that two users of a batch can fail in two ways.
+    Only ``item_error`` adds up: where one wins, later ones that strike join in, so that two users
+    of a batch can fail in two ways.
 
     Args:
         seed: Makes ``probability`` the same in each run.
@@ -196,19 +205,27 @@ class Faults:
         self._random = random.Random(self.seed)  # nosec B311  # noqa: S311 - chance, not secrecy
 
     def add(self, *faults: Fault) -> None:
-        """Puts rules behind those in force."""
+        """Add rules behind those in force."""
         self._rules = [*self._rules, *(_Rule(fault) for fault in faults)]
 
     def replace(self, faults: Iterable[Fault] = ()) -> None:
-        """Puts rules in the place of those in force; without any: no more faults."""
+        """Replace the rules in force; without new ones there are no more faults."""
         self._rules = [_Rule(fault) for fault in faults]
 
     def hits(self, fault: Fault) -> int:
-        """How many requests a rule has hit."""
+        """Return how many requests a rule has hit."""
         return sum(rule.hits for rule in self._rules if rule.fault == fault)
 
     def choose(self, method: str, path: str, external_ids: Collection[str]) -> list[Fault]:
-        """What happens to this request: nothing, one thing, or several item errors."""
+        """Return what happens to a request: nothing, one fault, or several item errors.
+
+        Each rule that is for the request counts it.
+
+        Args:
+            method: The request's.
+            path: The request's, below the base.
+            external_ids: Every one that the request contains.
+        """
         chosen: list[Fault] = []
         for rule in self._rules:
             if not rule.fault.is_for(method, path, external_ids):

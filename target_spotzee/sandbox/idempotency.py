@@ -1,4 +1,4 @@
-"""What was answered under which Idempotency-Key."""
+"""What was answered under which Idempotency-Key (API reference, release 2026-04-28)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Idempotency:
     """Answers a repeated request from memory, so that it does not run again.
 
     Args:
-        clock: Tells the time in seconds.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -35,15 +35,16 @@ class Idempotency:
         self._memories: dict[tuple[str, str], _Memory] = {}
 
     def begin(self, api_key: str, key: str, fingerprint: object) -> Reply | None:
-        """The first answer if there was one, or None: then the request runs, up to `finish`.
+        """Return the first answer under a key; ``None`` if the request has to run, up to `finish`.
 
         Args:
-            api_key: Keys are scoped to it.
+            api_key: The API key, to which idempotency keys are scoped.
             key: The value of the header.
-            fingerprint: What must be the same again: the body, and where it was sent.
+            fingerprint: What must be the same in a repeated request: the body and its address.
 
         Raises:
-            Problem: If the key is no key, still running, or was used for something else.
+            Problem: 400, the key is empty or too long; 409, its first request is still running, or
+                was another one.
         """
         if not 1 <= len(key) <= LONGEST_KEY:
             message = f"Idempotency-Key must have 1 to {LONGEST_KEY} characters."
@@ -60,7 +61,7 @@ class Idempotency:
         return memory.reply
 
     def finish(self, api_key: str, key: str, reply: Reply) -> None:
-        """Remembers ``reply`` if it is one to be remembered, else lets the key be used again."""
+        """Remember a reply, or, if it is not one to remember, let the key be used again."""
         memory = self._memories.get((api_key, key))
         if memory is not None and is_remembered(reply.status):
             memory.reply = reply
@@ -78,18 +79,22 @@ class Idempotency:
 
 
 def is_remembered(status: int) -> bool:
-    """2xx and 4xx are; 5xx and 429 are not."""
+    """Say whether an answer is remembered: 2xx and 4xx are, 5xx and 429 are not."""
     return status < 500 and status != 429  # noqa: PLR2004 - statuses speak for themselves
 
 
 def mismatch() -> Problem:
-    """The key was used for another request."""
+    """Return the refusal of a key that was used for another request."""
     message = "This Idempotency-Key was used with another request."
     return Problem(409, "idempotency_key_mismatch", message)
 
 
 def in_progress(retry_after: str | None) -> Problem:
-    """The first request with the key has not been answered yet."""
+    """Return the refusal of a key whose first request has not been answered yet.
+
+    Args:
+        retry_after: The header; ``None``: no such header.
+    """
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     message = "The first request with this Idempotency-Key is still running."
     return Problem(409, "idempotency_in_progress", message, headers=headers)

@@ -1,4 +1,4 @@
-"""Writes that were accepted, and are applied later."""
+"""Writes that were accepted and are applied later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Jobs:
 
     Args:
         defer: Runs a function after some seconds.
-        shuffle: Applies all that wait equally long at once, in any order; None: in theirs.
+        shuffle: With it, all jobs that wait equally long are applied together, in any order;
+            ``None``: in the order in which they came.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Jobs:
         self._waiting: dict[int, tuple[float, Sequence[Job]]] = {}
 
     def add(self, jobs: Sequence[Job], seconds: float) -> None:
-        """Applies the jobs of one request after some seconds; 0: now."""
+        """Apply the jobs of one request after some seconds; 0: now."""
         number = next(self._numbers)
         self._waiting[number] = (seconds, jobs)
         if seconds:
@@ -40,7 +41,7 @@ class Jobs:
             self._end(number, seconds)
 
     def settle(self) -> None:
-        """Applies all that wait, now."""
+        """Apply all jobs that wait, now."""
         self._apply(list(self._waiting))
 
     def _end(self, number: int, seconds: float) -> None:

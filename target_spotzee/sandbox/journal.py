@@ -24,9 +24,15 @@ class Request:
         number: From 1, in order of arrival.
         at: When it was read, on the sandbox's clock, in seconds.
         wall: When it was read, as an ISO 8601 string.
+        request_id: The API's.
+        method: Of HTTP.
         path: With the base, percent-encoded, without the query.
+        query: Percent-encoded.
         headers: Under lower-case names.
-        status: What was answered; None: nothing yet, or nothing at all.
+        body: As it was sent.
+        external_ids: Those of its users.
+        anonymous_ids: Likewise.
+        status: What was answered; ``None``: nothing yet, or nothing at all.
         fault: The effect that hit it.
         replayed: Whether it was answered from memory.
         applied: Whether the operation ran and was not refused whole.
@@ -56,17 +62,21 @@ class Request:
 
     @property
     def idempotency_key(self) -> str | None:
-        """Its ``Idempotency-Key``."""
+        """The ``Idempotency-Key``, if it has one."""
         return self.headers.get("idempotency-key")
 
     @property
     def json(self) -> Json:
-        """Its body."""
+        """The body's value.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
         return decode(self.body)
 
     @property
     def identities(self) -> list[str]:
-        """Its users by either id, blind to case and accents as the server may be."""
+        """The ids of its users, without case and accents, which the server may ignore."""
         return [
             *(f"external_id:{folded(value)}" for value in self.external_ids),
             *(f"anonymous_id:{folded(value)}" for value in self.anonymous_ids),
@@ -80,11 +90,18 @@ class _Running:
 
 
 class Journal:
-    """The requests, and which of them run at once.
+    """The requests, and which of them run at the same time.
 
     Args:
-        clock: Tells the time in seconds.
-        keep: How many requests, and how many overlaps, are remembered; None: all.
+        clock: Monotonic seconds.
+        keep: How many requests, and how many overlaps, are remembered; ``None``: all.
+
+    Attributes:
+        requests: In order of arrival.
+        statuses: How many requests got each status; ``none``: no answer at all.
+        overlaps: The identities that two writes carried at the same time.
+        count: How many requests came.
+        max_in_flight: The most that ran at the same time.
     """
 
     def __init__(self, clock: Callable[[], float], keep: int | None = None) -> None:
@@ -105,11 +122,11 @@ class Journal:
         return len(self._running)
 
     def begin(self, request: Request, is_gone: Callable[[], bool], *, writes: bool) -> None:
-        """Notes a request that has been read.
+        """Note a request that has been read.
 
         Args:
             request: What is known of it.
-            is_gone: Whether its client has hung up, so that nothing is under way for it.
+            is_gone: Says whether its client has hung up, so that it no longer runs.
             writes: Whether it may change users.
         """
         self.count += 1
@@ -132,28 +149,33 @@ class Journal:
             self._holders[identity] = request.number
 
     def end(self, request: Request, status: int | None) -> None:
-        """Notes what was answered; None: nothing."""
+        """Note that a request has ended.
+
+        Args:
+            request: The request.
+            status: What was answered; ``None``: nothing.
+        """
         request.status = status
         request.milliseconds = (self._clock() - request.at) * 1000
         self.statuses["none" if status is None else str(status)] += 1
         self._let_go([request.number])
 
     def cut_off(self, request: Request) -> None:
-        """Notes a request whose client hung up before all of it had arrived."""
+        """Note a request whose client hung up before all of it had arrived."""
         self.count += 1
         self.requests.append(request)
         self.statuses["none"] += 1
 
     def is_running(self, request: Request) -> bool:
-        """Whether it has not been answered yet."""
+        """Say whether a request has not been answered yet."""
         return request.number in self._running
 
     def last(self, count: int) -> list[Request]:
-        """The newest requests, newest first."""
+        """Return the newest requests, newest first."""
         return list(islice(reversed(self.requests), count))
 
     def rates(self) -> list[int]:
-        """Requests per second, for each of the last seconds, oldest first."""
+        """Return how many requests came in each of the last `RATE_SECONDS`, oldest first."""
         now = int(self._clock())
         return [self._arrivals[second] for second in range(now - RATE_SECONDS, now)]
 

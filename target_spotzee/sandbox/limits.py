@@ -1,4 +1,8 @@
-"""How many requests a source address, and a key, may make."""
+"""How many requests a source address, and a key, may make.
+
+The limits are those of Spotzee's API reference, release 2026-04-28. Those of keys were announced,
+and withdrawn from the documents in April 2026.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,12 @@ TIER_WINDOW_SECONDS = 10
 
 
 class Window:
-    """A sliding window: at most ``limit`` requests in any ``seconds``."""
+    """A sliding window: at most ``limit`` requests in any ``seconds``.
+
+    Args:
+        limit: How many requests.
+        seconds: How long the window is.
+    """
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit = limit
@@ -31,7 +40,7 @@ class Window:
         self._times: deque[float] = deque()
 
     def wait_seconds(self, now: float) -> float:
-        """How long until one more fits; 0 if it does now."""
+        """Return the seconds until one more request fits; 0 if it does now."""
         while self._times and self._times[0] <= now - self.seconds:
             self._times.popleft()
         if len(self._times) < self.limit:
@@ -39,27 +48,29 @@ class Window:
         return self._times[0] + self.seconds - now
 
     def take(self, now: float) -> None:
-        """Counts one request."""
+        """Count one request."""
         self._times.append(now)
 
     def remaining(self, now: float) -> int:
-        """How many more fit now."""
+        """Return how many more requests fit now."""
         self.wait_seconds(now)
         return max(0, self.limit - len(self._times))
 
     def reset_seconds(self, now: float) -> float:
-        """How long until the window is as good as new, as far as its oldest request says."""
+        """Return the seconds until the oldest request leaves the window; 0 if it is empty."""
         self.wait_seconds(now)
         return self._times[0] + self.seconds - now if self._times else 0
 
 
 @dataclass(frozen=True)
 class AddressLimit:
-    """One rule per source address.
+    """A limit for each source address.
 
     Attributes:
-        retry_after: What a refusal says, in seconds; None: until a request fits again.
-        path: What the rule is for, as the start of the path.
+        requests: How many it may make.
+        seconds: Within how long.
+        path: How the paths begin that the limit is for.
+        retry_after: What a refusal says, in seconds; ``None``: until a request fits again.
     """
 
     requests: int
@@ -69,7 +80,12 @@ class AddressLimit:
 
 
 class AddressLimits:
-    """The rules for each source address."""
+    """The requests of each source address.
+
+    Args:
+        rules: Its limits; a request must keep all that are for its path.
+        clock: Monotonic seconds.
+    """
 
     def __init__(self, rules: tuple[AddressLimit, ...], clock: Callable[[], float]) -> None:
         self._rules = rules
@@ -77,10 +93,10 @@ class AddressLimits:
         self._windows: dict[tuple[str, AddressLimit], Window] = {}
 
     def admit(self, address: str, path: str) -> None:
-        """Counts a request.
+        """Count a request.
 
         Raises:
-            Problem: If it is one too many; then it doesn't count.
+            Problem: 429, it is one too many; then it doesn't count.
         """
         now = self._clock()
         windows = []
@@ -101,8 +117,12 @@ class AddressLimits:
 class TierLimits:
     """The writes that the tier of an account allows each of its keys.
 
-    A tier's ``n`` writes a second are ``10 n`` in any ten seconds, and at most ``1.5 n`` in
-    any single one.
+    A tier's ``n`` writes a second are ``10 n`` in any ten seconds, and at most ``1.5 n`` in any
+    single one.
+
+    Args:
+        tier: The account's.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, tier: Tier, clock: Callable[[], float]) -> None:
@@ -111,10 +131,10 @@ class TierLimits:
         self._windows: dict[str, tuple[Window, Window]] = {}
 
     def admit(self, api_key: str) -> None:
-        """Counts a write.
+        """Count a write.
 
         Raises:
-            Problem: If it is one too many; then it doesn't count.
+            Problem: 429, it is one too many; then it doesn't count.
         """
         now = self._clock()
         windows = self._of(api_key)
@@ -125,7 +145,7 @@ class TierLimits:
             window.take(now)
 
     def headers(self, api_key: str) -> dict[str, str]:
-        """What every response says about the limit."""
+        """Return the headers in which every response tells of the limit."""
         now = self._clock()
         sustained, _ = self._of(api_key)
         return {
@@ -146,6 +166,10 @@ class TierLimits:
 
 
 def rate_limited(retry_after: str | None) -> Problem:
-    """Too many requests."""
+    """Return the refusal of a request that is one too many.
+
+    Args:
+        retry_after: The header; ``None``: no such header.
+    """
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return Problem(429, "rate_limited", "Too many requests.", headers=headers)

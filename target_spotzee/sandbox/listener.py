@@ -11,9 +11,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 if TYPE_CHECKING:
     from target_spotzee.sandbox.server import Server
 
-# A handler that is still busy when the sandbox ends stalls on purpose, or for nobody.
+# A handler that is still busy when the sandbox ends stalls on purpose, or its client is gone.
 SHUTDOWN_SECONDS = 0.05
-# Longer than any address that is answered, so that those beyond it can be refused as the API does.
+# More than an address may have, so that the sandbox itself refuses longer ones, as the API does.
 LONGEST_LINE = 64 * 1024
 # The client hung up, or does not speak HTTP. Neither is worth a traceback.
 CLIENTS_FAULTS = (ConnectionError, HttpProcessingError, web.RequestPayloadError)
@@ -30,7 +30,10 @@ class Listener:
     Args:
         server: What answers.
         host: Where to listen.
-        port: Where to listen; 0: any free port, which is then in ``port``.
+        port: Where to listen; 0: any free port.
+
+    Attributes:
+        port: The port in use.
     """
 
     def __init__(self, server: Server, host: str, port: int) -> None:
@@ -47,10 +50,10 @@ class Listener:
         self._site: web.TCPSite | None = None
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Begin to listen.
 
         Raises:
-            OSError: If the address can't be had.
+            OSError: The address can't be used.
         """
         await self._runner.setup()
         try:
@@ -60,11 +63,11 @@ class Listener:
             raise
 
     async def stop(self) -> None:
-        """Closes everything."""
+        """Close everything."""
         await self._runner.cleanup()
 
     async def accept(self) -> None:
-        """Listens, if it doesn't."""
+        """Listen, unless that is so already."""
         if self._site is None:
             site = web.TCPSite(self._runner, self._host, self.port)
             await site.start()
@@ -72,7 +75,7 @@ class Listener:
             self.port = self._runner.addresses[0][1]
 
     async def refuse(self) -> None:
-        """Stops listening; open connections end with what they have under way."""
+        """Stop listening and close connections, each after the answer it waits for."""
         if self._site is not None:
             await self._site.stop()
             self._site = None

@@ -15,7 +15,13 @@ SHOWN_REQUESTS = 25
 
 
 def live(users: Users, journal: Journal, key: str) -> bytes:
-    """The counters, the latest users, the last requests, and a key to make more with."""
+    """Return the counters, the latest users, the last requests, and a key.
+
+    Args:
+        users: All users.
+        journal: All requests.
+        key: What the page can make requests with.
+    """
     rows = [
         # As text, since a browser would round the numbers.
         {**user.plain(), "data": encode(user.data).decode(), "updated_at": user.updated_at}

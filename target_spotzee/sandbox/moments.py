@@ -1,4 +1,4 @@
-"""Moments as ISO 8601 writes them."""
+"""Moments, written as in ISO 8601."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LAST = datetime.max.replace(tzinfo=timezone.utc)
 
 
 def read(text: str) -> datetime:
-    """The moment that a date, or a date and a time, stands for.
+    """Return the moment that a date, or a date and a time, stands for.
 
     Returns:
-        The moment in UTC, which is also meant where no offset is given.
+        The moment in UTC, which is also assumed where no offset is given.
 
     Raises:
-        ValueError: If the text stands for none.
+        ValueError: The text is not an ISO 8601 date or date-time.
     """
     found = _DATE_TIME.fullmatch(text)
     if found is None:
@@ -30,7 +30,7 @@ def read(text: str) -> datetime:
         raise ValueError(message)
     day = date.fromisoformat(found["date"])
     time = timedelta(hours=_below(found["hour"], 24), minutes=_below(found["minute"], 60))
-    # A leap second is the last one of its minute.
+    # A leap second counts as the last ordinary one of its minute.
     time += timedelta(seconds=min(_below(found["second"], 61), 59))
     time += timedelta(microseconds=int((found["fraction"] or "0").ljust(6, "0")[:6]))
     time -= _offset(found["offset"])
@@ -41,13 +41,13 @@ def read(text: str) -> datetime:
 
 
 def read_complete(text: str) -> datetime:
-    """The moment that a date, a time to the second and an offset stand for, as in RFC 3339.
+    """Return the moment that a date, a time to the second and an offset stand for (RFC 3339).
 
     Returns:
         The moment in UTC.
 
     Raises:
-        ValueError: If one of the three is missing, or they stand for none.
+        ValueError: One of the three is missing or out of range.
     """
     found = _DATE_TIME.fullmatch(text)
     if found is None or None in (found["second"], found["offset"]):
@@ -57,7 +57,7 @@ def read_complete(text: str) -> datetime:
 
 
 def write(moment: datetime) -> str:
-    """A moment as Spotzee writes it."""
+    """Return a moment, given in UTC, as Spotzee writes it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,7 @@
-"""What each operation of the API does, away from HTTP."""
+"""What each operation of the API does, apart from HTTP.
+
+The rules are those of Spotzee's API reference, release 2026-04-28.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,15 @@ NO_CONTENT = 204
 
 @dataclass(frozen=True)
 class Dropped:
-    """A queued item that could not be applied. Nobody is told."""
+    """A queued item that could not be applied. Clients are not told.
+
+    Attributes:
+        request_id: Of the request that it came in.
+        index: Its place in that request.
+        item: The item as it was sent.
+        code: Why, for machines.
+        message: Why, for people.
+    """
 
     request_id: str
     index: int
@@ -47,7 +58,12 @@ class Dropped:
 
 
 class Operation(NamedTuple):
-    """What can be done at a path with a method, and what its query may hold."""
+    """What can be done at a path with a method.
+
+    Attributes:
+        answer: Does it.
+        parameters: What the query may hold.
+    """
 
     answer: Callable[[Call], Reply]
     parameters: Collection[str] = ()
@@ -58,8 +74,13 @@ class Operations:
 
     Args:
         options: See `Options`.
-        now: The time as an ISO 8601 string.
+        now: Returns the time as an ISO 8601 string.
         defer: Runs a function after some seconds.
+
+    Attributes:
+        options: As given.
+        project: What the operations work on.
+        dropped: The queued items that could not be applied.
     """
 
     def __init__(
@@ -71,7 +92,7 @@ class Operations:
         self.options = options
         self._now = now
         self._defer = defer
-        # One moment for a whole request: to ask the clock for each item costs as much as an upsert.
+        # One moment for a whole request: asking the clock for each item costs as much as an upsert.
         self._began = self._moment = self._now()
         self.project = Project(options, lambda: self._moment)
         self.dropped: deque[Dropped] = deque(maxlen=options.keep_requests)
@@ -102,10 +123,10 @@ class Operations:
         }
 
     def route(self, call: Call) -> Operation:
-        """The operation that a request is for.
+        """Return the operation that a request is for.
 
         Raises:
-            Problem: 404 if there is none at its path, 405 if not with its method.
+            Problem: 404, there is none at its path; 405, there is none with its method.
         """
         operations = self._routes.get(call.template)
         if operations is None:
@@ -117,10 +138,10 @@ class Operations:
         return operations[call.method]
 
     def run(self, operation: Operation, call: Call) -> Reply:
-        """Lets an operation answer.
+        """Return an operation's answer to a request.
 
         Raises:
-            Problem: If it can't.
+            Problem: The request is refused whole.
         """
         for name, _ in call.query:
             if name not in operation.parameters:
@@ -130,7 +151,7 @@ class Operations:
         return operation.answer(call)
 
     def settle(self) -> None:
-        """Applies all that is queued, now."""
+        """Apply all that is queued, now."""
         self._moment = self._now()
         self._jobs.settle()
 
@@ -152,7 +173,7 @@ class Operations:
         return self._queue(call, self._accept(call, bodies.users), self.project.upsert)
 
     def _queue(self, call: Call, items: list[Item], apply: Callable[[Item], object]) -> Reply:
-        """Applies items later, and drops those that are refused then."""
+        """Queue items; those that are refused when they are applied are dropped."""
 
         def job(index: int, item: Item) -> None:
             try:
@@ -197,10 +218,10 @@ class Operations:
         return Reply(200, encode(self._named(call)))
 
     def _named(self, call: Call) -> User:
-        """The user that a path names.
+        """Return the user that a path names.
 
         Raises:
-            Problem: 404 if there is none.
+            Problem: 404, there is no such user.
         """
         user = self.project.users.find(call.user_id)
         if user is None:
@@ -230,7 +251,7 @@ class Operations:
         return Reply(200, encode(page(self._events(call), query, show=shown)))
 
     def _events(self, call: Call) -> Iterator[Event]:
-        """The events that a query asks for."""
+        """Yield the events that a query asks for."""
         first, end = moment(call, "from"), moment(call, "to")
         names = call.values("event_name")
         external_ids = call.values("external_id")
@@ -262,7 +283,11 @@ class Operations:
         return self._each(items, toggle, ("subscription_id",))
 
     def _accept(self, call: Call, check: Callable[[Json], list[Item]]) -> list[Item]:
-        """The items of a request that is not refused whole."""
+        """Return the items of a request.
+
+        Raises:
+            Problem: The request is refused whole.
+        """
         items = check(call.value)
         refuse_batch_on_purpose(items, call.faults)
         return items
@@ -273,15 +298,12 @@ class Operations:
         apply: Callable[[Item], Mapping[str, object]],
         named: tuple[str, ...] = (),
     ) -> Reply:
-        """Applies items, and answers with one result for each.
+        """Apply items and return an answer with one result for each.
 
         Args:
             items: What was sent.
-            apply: Applies one, and gives what its result holds if it was not refused.
-            named: The fields of an item that its result repeats in any case.
-
-        Returns:
-            The answer.
+            apply: Applies one, and returns what its result holds if it was not refused.
+            named: The fields of an item that its result always repeats.
         """
         ids = ("external_id", "anonymous_id") if self.options.ids_in_results else ()
         results: list[dict[str, Any]] = []
@@ -299,10 +321,10 @@ class Operations:
 
 
 def moment(call: Call, name: str) -> datetime:
-    """A moment in the query.
+    """Return a moment in the query.
 
     Raises:
-        Problem: If it is not there, or is none.
+        Problem: 400, it is missing, or not a complete date and time.
     """
     values = call.values(name)
     if not values:

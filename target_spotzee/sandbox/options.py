@@ -25,12 +25,13 @@ VERSION = "2026-04-28"
 class Options:
     """What can be set, with the contract's values as defaults.
 
-    From ``case_blind`` to ``delete_delay`` are habits of the platform that Spotzee descends from.
-    No document tells of them, so a client must be right with and without each.
+    Those from ``case_blind`` to ``delete_delay`` are habits that were measured on the platform that
+    Spotzee descends from, November 2026. No document tells of them, so a client must be right with
+    and without each.
 
     Attributes:
-        project_id: What ``GET /me`` tells of the project, and users of where they belong.
-        project_name: Likewise.
+        project_id: The project's id, in ``GET /me`` and in each user.
+        project_name: The project's name, in ``GET /me``.
         subscription_types: What users can subscribe to.
         keys: The role of each secret key.
         versions: The known dates of ``Spotzee-Version``; the first is the default.
@@ -39,25 +40,25 @@ class Options:
         ip_limit: Whether requests are counted per source address.
         requests_per_10s: For everything under ``/api/``.
         requests_per_minute: For everything under ``/api/client/``.
-        tier: The writes per second that a key may make; None: not limited.
+        tier: The writes per second that a key may make; ``None``: not limited.
         over_quota: Whether every write is refused with 402.
         max_body_bytes: Larger bodies are refused with 413.
         max_url_bytes: Longer addresses are refused with 431.
         param_style: How ``errors[].param`` names an item; ``none``: no ``errors`` at all.
-        success_key: Where a result carries its user.
+        success_key: The key under which a result carries its user.
         ids_in_results: Whether a result names its item's ids.
         case_blind: Whether ids that differ only in case are the same.
         accent_blind: Whether ids that differ only in accents are the same.
         phone_attributes: Whether a phone adds ``phone_country`` and ``phone_is_valid`` to ``data``.
-        phone_wipes: Whether a phone without ``data`` beside it wipes what ``data`` the user had.
+        phone_wipes: Whether a phone without ``data`` beside it wipes the user's ``data``.
         doubles: Whether numbers in ``data`` are kept as doubles.
         subscribe_on_create: Whether a new user with an address is subscribed to every type of
             that channel.
         queue_delay: Seconds until a queued write is applied.
         delete_delay: Seconds until a DELETE is applied; 0: as long as any other queued write.
         shuffle_queue: Whether queued items are applied in any order.
-        keep_requests: How many requests and versions of users are remembered; None: all.
-        seed: Makes what is random the same in each run.
+        keep_requests: How many requests and versions of users are remembered; ``None``: all.
+        seed: Makes random choices the same in each run.
     """
 
     project_id: int = 1

@@ -23,12 +23,12 @@ class Numbered(Protocol):
 
     @property
     def id(self) -> int:
-        """Its number, which no other one has."""
+        """The thing's number, which no other one has."""
 
 
 T = TypeVar("T", bound=Numbered)
 
-# Where something stands: the column's value, nulls first, and among equals the number.
+# A thing's place in the order: by the column's value, nulls first, then by the number.
 Place: TypeAlias = tuple[bool, str, int]
 
 # The column, its value, and the number.
@@ -41,19 +41,19 @@ def page(
     columns: Sequence[str] = ("id",),
     show: Callable[[T], object] | None = None,
 ) -> dict[str, object]:
-    """The page that a query asks for.
+    """Return the page that a query asks for.
 
     Args:
         things: The whole list, in any order.
         query: ``limit``, ``cursor``, ``page``, ``sort`` and ``direction``.
         columns: What it can be sorted by; the first is the default.
-        show: Makes of a thing what is shown of it; None: all.
+        show: Returns what is shown of a thing; ``None``: all of it.
 
     Returns:
         The page as the API answers it.
 
     Raises:
-        Problem: If the query makes no sense.
+        Problem: 400, a parameter is wrong; 404, the cursor is not one of this list.
     """
     limit = _limit(query)
     sort = one_of(query, "sort", columns)
@@ -82,10 +82,10 @@ def page(
 
 
 def one_of(query: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    """A parameter that takes a few words only; the first is the default.
+    """Return a parameter that takes one of a few words; the first is the default.
 
     Raises:
-        Problem: If it has another value.
+        Problem: 400, it has another value.
     """
     value = query.get(name, allowed[0])
     if value not in allowed:
@@ -117,7 +117,11 @@ def _cursor(thing: Numbered, sort: str) -> str:
 
 
 def _edge(query: Mapping[str, str], sort: str) -> Place | None:
-    """Where the thing stands, or stood, that a cursor means."""
+    """Return the place of the thing that a cursor points to, be it still there or not.
+
+    Raises:
+        Problem: 404, the cursor is not one of this list.
+    """
     if "cursor" not in query:
         return None
     try:

@@ -1,4 +1,7 @@
-"""What a refusal looks like: problem+json for requests, a code and a message for items."""
+"""What a refusal looks like: problem+json for requests, a code and a message for items.
+
+The rules are those of Spotzee's API reference, release 2026-04-28.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,10 @@ class Reply:
     """An answer, ready to be sent.
 
     Attributes:
+        status: The HTTP status.
+        body: What is sent.
+        content_type: The body's.
+        headers: Besides those of every answer.
         failed: How many items it refuses.
     """
 
@@ -31,7 +38,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Flaw:
-    """What is wrong with one item of a request that is refused whole."""
+    """What is wrong with one item of a request that is refused whole.
+
+    Attributes:
+        index: The item's position.
+        field: The field at fault, as a dotted path; empty for the item itself.
+        code: One of Spotzee's codes.
+        message: What is wrong, for a person.
+    """
 
     index: int
     field: str
@@ -39,7 +53,7 @@ class Flaw:
     message: str
 
     def param(self, style: ParamStyle) -> str:
-        """The path to the flaw; three spellings have been seen."""
+        """Return the path to the flaw, in one of the three spellings that have been seen."""
         parts = [str(self.index), *self.field.split(".")] if self.field else [str(self.index)]
         if style == "pointer":
             return "/" + "/".join(parts)
@@ -49,7 +63,12 @@ class Flaw:
 
 
 class Refusal(Exception):  # noqa: N818 - an item that is refused is an ordinary outcome
-    """One item can't be accepted; the others of its request can."""
+    """An item that can't be accepted; the others of its request can.
+
+    Args:
+        code: One of Spotzee's codes.
+        message: One sentence for a person.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -88,7 +107,12 @@ class Problem(Exception):  # noqa: N818 - named as in RFC 7807
         self.headers = headers or {}
 
     def reply(self, request_id: str, style: ParamStyle = "dot") -> Reply:
-        """The answer that says so."""
+        """Return the answer that says so.
+
+        Args:
+            request_id: The API's.
+            style: How ``errors[].param`` names an item; ``none``: no ``errors`` at all.
+        """
         body: dict[str, object] = {
             "status": "error",
             "code": self.code,

@@ -1,4 +1,4 @@
-"""What a project holds: users, and what belongs to them."""
+"""What a project holds: users and what belongs to them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ LONGEST_NAME = 255
 
 
 class Project:
-    """The users, their events and their subscriptions: all that changes does so here.
+    """The users, their events and their subscriptions. Every change is made here.
 
     Args:
         options: See `Options`.
-        now: The time as an ISO 8601 string.
+        now: Returns the time as an ISO 8601 string.
+
+    Attributes:
+        users: The users.
+        events: Their events.
+        subscriptions: Their subscriptions.
     """
 
     def __init__(self, options: Options, now: Callable[[], str]) -> None:
@@ -46,13 +51,13 @@ class Project:
         self.subscriptions = Subscriptions(options.subscription_types)
 
     def upsert(self, item: Item) -> User:
-        """Creates or changes a user.
+        """Create or change a user.
 
         Returns:
             The user as it is now.
 
         Raises:
-            Refusal: If the item can't be accepted.
+            Refusal: The item can't be accepted.
         """
         change = self.users.upsert(item)
         if change.merged is not None:
@@ -63,17 +68,17 @@ class Project:
         return change.user
 
     def delete(self, external_id: str) -> None:
-        """Removes a user, if there is one, with all that belongs to it."""
+        """Remove a user, if there is one, with all that belongs to it."""
         user = self.users.delete(external_id)
         if user is not None:
             self.events.forget(user.id)
             self.subscriptions.forget(user.id)
 
     def track(self, event: Item) -> None:
-        """Adds an event; its user is created if need be, and changed if the event says so.
+        """Add an event; its user is created if need be, and changed if the event says so.
 
         Raises:
-            Refusal: If the event, or its user, can't be accepted.
+            Refusal: The event, or its user, can't be accepted.
         """
         if len(event["name"]) > LONGEST_NAME:
             code = "validation_failed"
@@ -90,10 +95,10 @@ class Project:
         self.events.add(user.id, moments.read(event.get("created_at") or self._now()), event)
 
     def toggle(self, item: Item) -> None:
-        """Sets the state of a user's subscription.
+        """Set the state of a user's subscription.
 
         Raises:
-            Refusal: If there is no such user, or no such type.
+            Refusal: There is no such user, or no such type.
         """
         user = self.users.find(item.get("external_id"), item.get("anonymous_id"))
         if user is None or item["subscription_id"] not in self.subscriptions.types:

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 def refuse_on_purpose(item: Item, faults: Sequence[Fault]) -> None:
-    """Lets ``item_error`` happen.
+    """Refuse an item that an ``item_error`` is for.
+
+    Args:
+        item: The item.
+        faults: What happens to its request on purpose.
 
     Raises:
-        Refusal: If it is this item's turn.
+        Refusal: One is for it.
     """
     for fault in faults:
         if fault.effect == "item_error" and item.get("external_id") in fault.external_ids:
@@ -25,10 +29,14 @@ def refuse_on_purpose(item: Item, faults: Sequence[Fault]) -> None:
 
 
 def refuse_batch_on_purpose(items: Sequence[Item], faults: Sequence[Fault]) -> None:
-    """Lets ``refuse_batch`` happen.
+    """Refuse a request that holds a guilty item of a ``refuse_batch``.
+
+    Args:
+        items: The request's.
+        faults: What happens to it on purpose.
 
     Raises:
-        Problem: If a guilty item is there.
+        Problem: It holds one.
     """
     for fault in faults:
         if fault.effect != "refuse_batch":

@@ -29,7 +29,7 @@ WAIT_SECONDS = 30
 
 
 def utc_now() -> str:
-    """The time as Spotzee writes it."""
+    """Return the time as Spotzee writes it."""
     return moments.write(datetime.now(timezone.utc))
 
 
@@ -39,11 +39,16 @@ class Sandbox:
     What it remembers can still be read afterwards.
 
     Args:
-        faults: The rules to begin with; see `faults` for more.
+        faults: The rules to begin with.
         host: Where to listen.
         port: Where to listen; 0: any free port.
-        clock: Tells the time in seconds, for limits and idempotency.
-        options: The fields of `Options`.
+        clock: Monotonic seconds, for limits and idempotency.
+        **options: The fields of `Options`.
+
+    Attributes:
+        options: How it behaves.
+        faults: The rules in force, to which more can be added.
+        key: The first secret key; empty if there is none.
     """
 
     def __init__(
@@ -55,7 +60,7 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
         **options: Any,  # noqa: ANN401 - Options checks them
     ) -> None:
-        # Only here is aiohttp needed: who lacks it can still be told so.
+        # Imported only here, so that a person without aiohttp can be told what is missing.
         from target_spotzee.sandbox.listener import Listener  # noqa: PLC0415
         from target_spotzee.sandbox.server import Server  # noqa: PLC0415
 
@@ -75,19 +80,19 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The root, where the page is."""
+        """The root address, where the page is."""
         return f"http://{self._host}:{self._listener.port}"
 
     @property
     def api_url(self) -> str:
-        """The base of the API."""
+        """The base address of the API."""
         return self.url + BASE
 
     def start(self) -> None:
-        """Begins to listen.
+        """Begin to listen.
 
         Raises:
-            OSError: If it can't.
+            OSError: The address can't be used.
         """
         self._thread.start()
         self._started.wait()
@@ -96,7 +101,7 @@ class Sandbox:
             raise self._failure
 
     def stop(self) -> None:
-        """Closes every connection, and ends the thread."""
+        """Close every connection and end the thread."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
@@ -115,13 +120,13 @@ class Sandbox:
 
     @property
     def users(self) -> dict[str, PlainUser]:
-        """The users that have an external_id, by it."""
+        """The users that have an ``external_id``, by that id."""
         users = self._project.users
         return self._ask(lambda: {u.external_id: u.plain() for u in users if u.external_id})
 
     @property
     def anonymous_users(self) -> dict[str, PlainUser]:
-        """The users that have no external_id, by their anonymous_id."""
+        """The users that have no ``external_id``, by their ``anonymous_id``."""
         users = self._project.users
         return self._ask(
             lambda: {
@@ -130,13 +135,13 @@ class Sandbox:
         )
 
     def user(self, external_id: str) -> PlainUser | None:
-        """One user, if there is one."""
+        """Return one user; ``None`` if there is no such user."""
         users = self._project.users
         found = self._ask(lambda: users.find(external_id))
         return found.plain() if found else None
 
     def history(self, external_id: str) -> list[PlainUser]:
-        """What a user was after each upsert, in the order in which they were applied."""
+        """Return what a user was after each upsert, in the order in which they were applied."""
         users = self._project.users
         versions = self._ask(lambda: list(users.versions))
         return [version.plain() for version in versions if version.external_id == external_id]
@@ -148,9 +153,9 @@ class Sandbox:
 
     @property
     def subscriptions(self) -> dict[str, dict[int, int]]:
-        """The states of the users that have an external_id: by user, then by type.
+        """The states of the users that have an ``external_id``: by user, then by type.
 
-        A user without any is there, too. The types are in ``options.subscription_types``.
+        A user without a state is there, too. The types are in ``options.subscription_types``.
         """
         project = self._project
         return self._ask(
@@ -173,7 +178,7 @@ class Sandbox:
 
     @property
     def statuses(self) -> dict[str, int]:
-        """How many requests got which status; ``none``: no answer at all."""
+        """How many requests got each status; ``none``: no answer at all."""
         return self._ask(lambda: dict(self._server.journal.statuses))
 
     @property
@@ -188,18 +193,18 @@ class Sandbox:
 
     @property
     def max_in_flight(self) -> int:
-        """How many requests ran at once at most."""
+        """The most requests that ran at once."""
         return self._ask(lambda: self._server.journal.max_in_flight)
 
     def settle(self) -> None:
-        """Applies all that is queued, now."""
+        """Apply all that is queued, now."""
         self._ask(self._server.operations.settle)
 
     def wait_until(self, condition: Callable[[Self], bool], seconds: float = WAIT_SECONDS) -> None:
-        """Waits until ``condition(sandbox)`` holds.
+        """Wait until ``condition(sandbox)`` holds.
 
         Raises:
-            TimeoutError: If it doesn't in time.
+            TimeoutError: It did not in time.
         """
         until = time.monotonic() + seconds
         while not condition(self):
@@ -209,15 +214,15 @@ class Sandbox:
             time.sleep(0.002)
 
     def refuse(self) -> None:
-        """Stops listening; open connections end with what they have under way."""
+        """Stop listening and close connections, each after the answer it waits for."""
         self._do(self._listener.refuse())
 
     def accept(self) -> None:
-        """Listens again, on the same port."""
+        """Listen again, on the same port."""
         self._do(self._listener.accept())
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """The answer of the sandbox's thread, or, when that does not run, of this one."""
+        """Return a question's answer, from the sandbox's thread while that runs, else from this."""
         if not self._thread.is_alive():
             return question()
 

@@ -33,15 +33,19 @@ _KEYED = frozenset({"POST", "PATCH"})
 
 
 class Server:
-    """One sandbox on the wire. Lives in one event loop, and so needs no locks.
+    """A sandbox as HTTP clients meet it. It lives in one event loop, so it needs no locks.
 
     Args:
         options: See `Options`.
         faults: The rules in force.
-        clock: Tells the time in seconds.
-        now: The time as an ISO 8601 string.
+        clock: Monotonic seconds.
+        now: Returns the time as an ISO 8601 string.
 
     Attributes:
+        options: As given.
+        faults: As given.
+        journal: The requests.
+        operations: What answers them.
         busy: The connections that wait for an answer.
     """
 
@@ -79,9 +83,9 @@ class Server:
         }
 
     def app(self) -> web.Application:
-        """The aiohttp application."""
+        """Return the aiohttp application."""
         app = web.Application(client_max_size=self.options.max_body_bytes)
-        # Whatever the path is, newlines included: what is there is for the operations to say.
+        # Any path, newlines included: the operations say what is there.
         app.router.add_route("*", "/{rest:(?s:.*)}", self._serve, expect_handler=wire.let_continue)
         app.on_cleanup.append(self._stop)
         return app
@@ -122,7 +126,7 @@ class Server:
             self.busy.discard(http.protocol)
 
     async def _answer(self, http: web.Request, request: Request) -> web.StreamResponse:
-        """Reads a request, lets the operation or a fault answer it, and sends what comes out."""
+        """Read a request, let the operation or a fault answer it, and send what comes out."""
         fault: Fault | None = None
         reply: Reply | None
         try:
@@ -146,18 +150,18 @@ class Server:
             response = await wire.drip(http, reply, headers, fault.seconds)
             self.journal.end(request, None if wire.is_gone(http) else reply.status)
             return response
-        # The client can't have seen the answer before the request has ended.
+        # It ends before the answer is sent, so a client that has the answer finds it ended.
         self.journal.end(request, reply.status)
         if fault and fault.effect == "truncated":
             return await wire.truncate(http, reply, headers)
         return wire.respond(reply, headers)
 
     async def _read(self, http: web.Request, request: Request) -> Call:
-        """The request, once it has arrived whole.
+        """Return a request once it has arrived whole.
 
         Raises:
-            ConnectionError: If its client hangs up before.
-            Problem: If it is too much, or no HTTP.
+            ConnectionError: Its client hung up before.
+            Problem: It is too large, badly encoded, or one too many.
         """
         problem: Problem | None = None
         try:
@@ -192,7 +196,7 @@ class Server:
     async def _strike(
         self, http: web.Request, call: Call, request: Request, fault: Fault | None
     ) -> Reply | None:
-        """The answer as a fault leaves it; None: none at all."""
+        """Return the answer as a fault leaves it; ``None``: no answer at all."""
         if fault is None or fault.is_refusal:
             return await self._operate(call, request)
         if fault.effect == "late":
@@ -214,7 +218,13 @@ class Server:
         return wire.damage(fault, reply, self._random) if fault.effect in AFTER else reply
 
     async def _operate(self, call: Call, request: Request, wait_seconds: float = 0) -> Reply:
-        """Runs the operation, unless its key says that it has run already."""
+        """Return the operation's answer; run it unless its key says that it has run already.
+
+        Args:
+            call: The request, as the operation sees it.
+            request: The same, as the journal has it.
+            wait_seconds: How long to wait first.
+        """
         try:
             operation = self.operations.route(call)
             key = access.authenticate(request.headers, self.options.keys)
@@ -243,7 +253,7 @@ class Server:
         request: Request,
         wait_seconds: float,
     ) -> Reply:
-        """What the operation answers, or who may not, or what is wrong."""
+        """Return the operation's answer, or a refusal if the request may not run or is wrong."""
         try:
             if call.method in WRITES:
                 key = access.bearer(request.headers)

@@ -38,18 +38,18 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def is_gone(http: web.BaseRequest) -> bool:
-    """Whether the client has hung up."""
+    """Say whether the client has hung up."""
     return http.transport is None or http.transport.is_closing()
 
 
 async def let_continue(http: web.BaseRequest) -> None:
-    """Asks a client for the body if it waits to be asked, and if it is still there."""
+    """Ask a client that waits to be asked for the body, if it is still there."""
     if http.transport is not None:
         http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def reset(http: web.BaseRequest) -> web.Response:
-    """Resets the connection; what is returned reaches nobody."""
+    """Reset the connection; the response that is returned reaches nobody."""
     if http.transport is not None and not http.transport.is_closing():
         connection = http.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -58,7 +58,7 @@ def reset(http: web.BaseRequest) -> web.Response:
 
 
 async def hold(http: web.BaseRequest, seconds: float) -> None:
-    """Says nothing for some seconds, or until the client hangs up."""
+    """Keep the client waiting for some seconds, or until it hangs up."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while loop.time() < until and not is_gone(http):  # noqa: ASYNC110 - hanging up sets no event
@@ -66,7 +66,7 @@ async def hold(http: web.BaseRequest, seconds: float) -> None:
 
 
 def instead(fault: Fault, request_id: str) -> Reply:
-    """The answer that a fault gives in place of the operation."""
+    """Return the answer that a fault gives in place of the operation."""
     retry_after = None if fault.retry_after is None else str(fault.retry_after)
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     if fault.effect == "redirect":
@@ -91,12 +91,12 @@ def instead(fault: Fault, request_id: str) -> Reply:
 
 
 def quota_exceeded() -> Problem:
-    """The account can't take more."""
+    """Return the refusal of an account whose quota is used up."""
     return Problem(402, "quota_exceeded", "The plan's quota is used up.")
 
 
 def damage(fault: Fault, reply: Reply, random_: random.Random) -> Reply:
-    """The answer as a fault changes it. Only answers that carry results can lose them."""
+    """Return an answer as a fault changes it; only one that carries results can lose them."""
     if fault.effect == "garbage":
         return Reply(200, b'{"results": [{"index": 0, "user"', headers=reply.headers)
     if fault.effect == "empty":
@@ -136,7 +136,7 @@ def _damaged(
 
 
 def respond(reply: Reply, headers: Mapping[str, str]) -> web.Response:
-    """The answer, whole."""
+    """Return the whole answer."""
     content_type = None if reply.status == 204 else reply.content_type  # noqa: PLR2004
     return web.Response(
         status=reply.status, body=reply.body, headers=headers, content_type=content_type
@@ -146,7 +146,7 @@ def respond(reply: Reply, headers: Mapping[str, str]) -> web.Response:
 async def truncate(
     http: web.BaseRequest, reply: Reply, headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    """The answer's first half, and then the end of the connection."""
+    """Send the first half of an answer, then end the connection."""
     response = await _begin(http, reply, headers)
     with suppress(ConnectionError):
         await response.write(reply.body[: len(reply.body) // 2])
@@ -158,7 +158,14 @@ async def truncate(
 async def drip(
     http: web.BaseRequest, reply: Reply, headers: Mapping[str, str], seconds: float
 ) -> web.StreamResponse:
-    """The answer, byte by byte."""
+    """Send an answer byte by byte.
+
+    Args:
+        http: What is answered.
+        reply: The answer.
+        headers: All that are sent.
+        seconds: The wait after each byte.
+    """
     response = await _begin(http, reply, headers)
     with suppress(ConnectionError):
         for byte in reply.body:
@@ -174,7 +181,7 @@ async def _begin(
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=reply.status, headers=headers)
     response.content_type = reply.content_type
-    # At least one byte is promised, so that what is cut off is missed.
+    # At least one byte is announced, so that the client notices what is cut off.
     response.content_length = max(len(reply.body), 1)
     with suppress(ConnectionError):
         await response.prepare(http)

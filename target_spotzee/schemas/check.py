@@ -1,6 +1,6 @@
 """Whether records keep to the schema that their tap declared for them.
 
-`jsonschema` judges, by exact rules and by what of the schema can be used.
+`jsonschema` judges, by exact rules and by the usable part of the schema.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LONGEST_PLACE = 200
 
 
 class RecordCheck:
-    """Judges records by a schema. What of it can't be checked is left out; nothing is fetched.
+    """Judges records by a schema. A rule that can't be used is left out; nothing is fetched.
 
     Args:
         schema: The schema as it was written, in whichever draft; it is not changed.
@@ -90,9 +90,9 @@ class RecordCheck:
 def _draft_of(
     schema: dict[str, Any],
 ) -> tuple[type[Validator], Specification[Any], dict[str, str]]:
-    """Return how to judge by a schema, how it names schemas, and what is wrong with what it says.
+    """Return how to judge by a schema, how it names schemas, and what is wrong with its draft.
 
-    One that names no draft that is known is taken for draft 7, unless it has words of a later one.
+    A schema that names no known draft counts as draft 7, unless it has keywords of a later one.
     """
     named = schema.get("$schema")
     found = _find_draft(named) if isinstance(named, str) else None
@@ -130,7 +130,7 @@ def _exact(base: type[Validator]) -> type[Validator]:
 
 
 def _place(error: ValidationError) -> str:
-    """Return a JSON path, without names inside a column that only the record has: they are data."""
+    """Return a JSON path; names inside a column that the schema lacks are data, shown as ``*``."""
     told = error.absolute_schema_path
     path = [
         name if isinstance(name, int) or place == 0 or name in told else "*"

@@ -1,8 +1,8 @@
-"""What of a SCHEMA can be used to judge records.
+"""Which part of a SCHEMA can be used to judge records.
 
 Taps write what no draft of JSON Schema has: ``type: datetime``, ``required: true``, a ``$ref`` to a
-file that stayed at home. Such a rule is left out, and with it each rule that would then turn down
-good records: ``not`` a schema that lost a rule is fulfilled too seldom.
+file that stayed at home. Such a rule is left out, and so is each rule that would then turn down
+good records: a schema that lost a rule fits more, so ``not`` that schema fits too little.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from referencing import Registry, Specification
 from target_spotzee.schemas.rules import TYPES, Number, exact, frozen, is_integer, is_number
 
 _MAX_DEPTH = 64
-"""Schemas in schemas; to judge by each takes some of Python's stack, and there is little of it."""
+"""Of schemas within schemas; to judge by each takes some of Python's stack, which is small."""
 
 _IN_PLACE = {
     *("$ref", "allOf", "anyOf", "dependencies", "dependentSchemas", "disallow", "else"),
@@ -37,17 +37,17 @@ _RESTS_ON = {
     "contains": {"minContains"},
     "items": {"prefixItems"},
 }
-"""Keywords that turn down good records once one that stands beside them is lost."""
+"""Keywords that turn down good records once one of these others beside them is lost."""
 
 _COMPANIONS = {
     "extends": {"required"},
     "if": {"else", "then"},
     "unevaluatedItems": {"maxContains", "minContains"},
 }
-"""Keywords that have no rule of their own, by one that has and is of the same drafts."""
+"""Keywords without a rule of their own, by one of the same drafts that has a rule."""
 
 Flaws: TypeAlias = dict[str, str]
-"""What is wrong with a schema, by the place, which is a JSON pointer."""
+"""What is wrong with a schema, by place (a JSON pointer)."""
 
 _Reader: TypeAlias = Callable[[Any, "_Spot"], Any]
 
@@ -60,9 +60,9 @@ class _Spot(NamedTuple):
     """Where in the schema the pruner is.
 
     Attributes:
-        place: The same as a JSON pointer.
-        region: A number that all those share who judge the same value.
-        depth: In how many schemas it lies.
+        place: The place, as a JSON pointer.
+        region: A number that all schemas share that judge the same value.
+        depth: How many schemas are around it.
         resolver: Looks up a ``$ref`` that is written here; its type has no public name.
     """
 
@@ -81,9 +81,9 @@ def prune(
     keywords: Collection[str],
     specification: Specification[Any],
 ) -> tuple[dict[str, Any], Flaws]:
-    """Return what of a schema can be used, and what is wrong with the rest.
+    """Return the usable part of a schema, and what is wrong with the rest.
 
-    What is returned needs no ids, and each ``$ref`` in it leads to some schema in it.
+    The part needs no ids, and each ``$ref`` in it leads to a schema in it.
 
     Args:
         schema: As a tap wrote it; it is not changed.
@@ -96,7 +96,7 @@ def prune(
         document = pruner.document(schema)
         if pruner.damaged <= damaged:
             return document, pruner.flaws
-        # A `$ref` may have led to a schema before that was found to lose a rule.
+        # A `$ref` may have been followed before its schema was found to lose a rule.
         damaged |= pruner.damaged
 
 
@@ -109,7 +109,8 @@ class _Pruner:
         known: The ids of schemas that are known to lose a rule and that a ``$ref`` leads to.
 
     Attributes:
-        damaged: The ids of those that were found.
+        flaws: What was found wrong.
+        damaged: The ids of schemas that were found to lose a rule and that a ``$ref`` leads to.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class _Pruner:
         }
 
     def _all_readers(self) -> dict[str, _Reader]:
-        """Return what reads the operand of a keyword: the usable part, or `_UnusableError`."""
+        """Return each keyword's reader: of an operand it returns the usable part, or raises."""
         readers: dict[_Reader, str] = {
             self._schema: "additionalItems contains else if not propertyNames then"
             " unevaluatedItems unevaluatedProperties",
@@ -185,7 +186,7 @@ class _Pruner:
     # Schemas
 
     def _kept(self, value: object, spot: _Spot) -> dict[str, Any]:
-        """Return a schema's usable part; of what is no schema that is one that all fits."""
+        """Return a schema's usable part; for anything else, a schema that everything fits."""
         try:
             return self._schema(value, spot)
         except _UnusableError as error:
@@ -224,7 +225,7 @@ class _Pruner:
         return pruned
 
     def _rules(self, rules: dict[str, Any], spot: _Spot) -> dict[str, Any]:
-        """Return the usable of a schema's rules."""
+        """Return the usable part of a schema's rules."""
         pruned: dict[str, Any] = {}
         for keyword, operand in rules.items():
             reader = self._readers.get(keyword)
@@ -247,7 +248,7 @@ class _Pruner:
         return pruned
 
     def _drop(self, keyword: str, pruned: dict[str, Any], spot: _Spot) -> None:
-        """Leave out a rule, if it is there, that can't be judged by without others."""
+        """Leave out a rule, if it is there, that needs another one that was lost."""
         if keyword in pruned:
             del pruned[keyword]
             self._lose(spot.at(keyword), "rests on what can't be checked")
@@ -296,7 +297,7 @@ class _Pruner:
         return self._by_name(value, spot, _names)
 
     def _by_name(self, value: object, spot: _Spot, reader: _Reader) -> dict[str, Any]:
-        """Return what is usable of what an object holds."""
+        """Return the usable members of an object."""
         if not isinstance(value, dict):
             raise _UnusableError("is no object")
         usable = {}
@@ -330,7 +331,7 @@ class _Pruner:
         """Return where in the document a reference leads to; what it leads to is pruned first."""
         try:
             found = spot.resolver.lookup(value)
-        except Exception:  # noqa: BLE001 - it takes a schema for valid, and stumbles in many ways
+        except Exception:  # noqa: BLE001 - it expects a valid schema, and fails in many ways
             raise _UnusableError("leads nowhere") from None
         schema = found.contents
         name, region = self._targets.get(id(schema), ("", -1))
@@ -363,7 +364,7 @@ class _Pruner:
         raise _UnusableError("is not supported")
 
     def _leads(self, start: int, end: int) -> bool:
-        """Say whether those who judge a value in one region have those of another judge it, too."""
+        """Say whether judging a value in one region leads to judging it in another."""
         seen: set[int] = set()
         waiting = [start]
         while waiting:
@@ -404,7 +405,7 @@ def _pattern(value: object, _: _Spot) -> re.Pattern[str]:
         raise _UnusableError("is no text")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what may change in a later Python is no news to users
+            warnings.simplefilter("ignore")  # a later Python's changes are no news to users
             return re.compile(value)
     except (re.error, ValueError, ArithmeticError, RecursionError):
         raise _UnusableError("is no regular expression of Python's") from None

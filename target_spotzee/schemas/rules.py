@@ -1,8 +1,8 @@
 """How a value is judged by the rules of a JSON Schema where `jsonschema` is not exact.
 
 Taps write money as ``0.10`` and steps as ``1e-15``. So numbers are compared as decimals, digit by
-digit, however large or small. And no rule here makes a sentence of a value, which `jsonschema` does
-even for a value that fits: it is slow, fails for what is nested deeply, and is never shown.
+digit, however large or small. And no rule here puts a value into a sentence, as `jsonschema` does
+even for a value that fits: that is slow, fails for deeply nested values, and is never shown.
 """
 
 from __future__ import annotations
@@ -81,15 +81,15 @@ def is_multiple(number: Number, step: Number) -> bool:
 
 
 def _parts(number: Number) -> tuple[int, int]:
-    """Return a number's digits, without its sign, and the power of ten that they are times of."""
+    """Return a number's digits, without its sign, and the power of ten to multiply them by."""
     _, digits, exponent = Decimal(number).as_tuple()
     return int(Decimal((0, digits, 0))), int(exponent)
 
 
 def frozen(value: object) -> Hashable:
-    """Return what equals that of another value if JSON holds the two for equal.
+    """Return a key that two values share if they are equal in JSON.
 
-    Python holds true and 1 for equal.
+    In Python true equals 1.
     """
     if isinstance(value, str) or value is None:
         return value

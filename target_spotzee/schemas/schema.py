@@ -1,7 +1,7 @@
 """What a SCHEMA message says, read with a sense for what taps write.
 
 Taps leave out what they don't know: a document store has no properties to tell, a table no key.
-What is missing is read as nothing said; only what makes no sense is the tap's fault.
+A missing part says nothing; only a part that makes no sense is the tap's fault.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Schema(NamedTuple):
 def read_schema(message: Mapping[str, Any]) -> Schema:
     """Read a SCHEMA message that has a ``stream`` and a ``schema``.
 
-    Where no columns are named at all, records may hold any; those of the key are among them.
+    Where no columns are named, records may hold any, those of the key among them.
 
     Raises:
         InputError: It makes no sense.
@@ -64,7 +64,7 @@ def _read_keys(of_stream: str, keys: object) -> list[str]:
 
 
 def _read_column(of_stream: str, name: str, column: object) -> dict[str, Any]:
-    """Return a column's schema; JSON Schema also has ``true``, anything, and ``false``, nothing."""
+    """Return a column's schema; in JSON Schema ``true`` allows anything, ``false`` nothing."""
     if isinstance(column, bool) or column is None:
         return {} if column is not False else {"not": {}}
     if isinstance(column, dict):
@@ -73,15 +73,15 @@ def _read_column(of_stream: str, name: str, column: object) -> dict[str, Any]:
 
 
 def is_open(body: Mapping[str, Any]) -> bool:
-    """Say whether a schema tells that records hold columns that it does not name."""
+    """Say whether a schema declares that records hold columns that it does not name."""
     more = body.get("additionalProperties")
     return more is True or isinstance(more, dict) or bool(body.get("patternProperties"))
 
 
 def with_plain_types(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return columns whose types are said as ``type``, however they were said.
+    """Return columns with their types as ``type``, however the tap wrote them.
 
-    For the SDK's flattening, which takes the first of several choices for all of them.
+    The SDK's flattening needs that: of several choices it would see only the first.
     """
     return {name: _with_plain_type(column) for name, column in properties.items()}
 
@@ -114,11 +114,11 @@ def obstacle(column: str, schema: object, path: list[str]) -> str | None:
     Args:
         column: Its name.
         schema: Its schema.
-        path: Names of objects within, and of what is in the innermost.
+        path: Keys into the column's objects, the outermost first.
 
     Returns:
-        Nothing if it can, or may: a schema need not tell. Else what the path does wrong, for a
-        person: "reaches into column …", "names column …".
+        ``None`` if it can, or may: a schema need not tell. Otherwise what the path does wrong, for
+        a person: "reaches into column …", "names column …".
     """
     for place, name in enumerate(path):
         if not isinstance(schema, dict):
@@ -139,7 +139,7 @@ def obstacle(column: str, schema: object, path: list[str]) -> str | None:
 
 
 def _types(schema: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the types that a schema names; one it can't be known by, where it names none."""
+    """Yield the types that a schema names; ``any`` where it names none."""
     kinds = schema.get("type")
     choices = schema.get("anyOf") or schema.get("oneOf")
     if isinstance(kinds, str):

@@ -1,7 +1,7 @@
 """The configuration as it is given: files of JSON and environment variables.
 
-Nothing is taken for something else: what is no boolean is not false, and what is nearly a setting
-is not ignored. Messages never hold a value.
+Nothing is guessed: text that is not a boolean is not read as false, and a name that is nearly a
+setting is not ignored. Messages never hold a value.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_environment(
     prefix: str,
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Read the settings that are set in the environment; an empty variable sets none.
+    """Read the settings that are set in the environment; an empty variable sets nothing.
 
     Args:
         properties: The settings' schemas.
@@ -92,7 +92,7 @@ def ignored_variables(
     prefix: str,
     environ: Mapping[str, str],
 ) -> list[str]:
-    """Return the variables with our prefix that are no setting, nor nearly one."""
+    """Return the variables with our prefix that are neither a setting nor nearly one."""
     return [
         variable
         for variable, name in _unknown(properties, prefix, environ)
@@ -116,7 +116,7 @@ def _value(kind: str, text: str) -> Any:  # noqa: ANN401 - settings have many ty
     """Read a value from a variable.
 
     Raises:
-        ValueError: It is not of this kind; its text is where, if that can be said.
+        ValueError: It is not of this kind; the error's text says where, if it can.
     """
     if kind == "boolean":
         if text.lower() not in _BOOLEANS:
@@ -137,7 +137,7 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - JSON has many types
     """Read JSON as its standard has it: no name twice, no NaN, no number beyond all bounds.
 
     Raises:
-        ValueError: It is none; its text says where, or is empty.
+        ValueError: It is not JSON; the error's text says where, or is empty.
     """
     try:
         value = json.loads(
@@ -161,7 +161,7 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - JSON has many types
 
 
 class _StrictError(ValueError):
-    """What Python's reader takes and the standard of JSON does not."""
+    """Text that Python's reader takes and the standard of JSON does not."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ _OTHERS = (
     "temp_dir",
     "user_agent",
 )
-"""Settings that people give to any target; here they are no misspelt ones."""
+"""Settings that people give to any target; they are not misspelt ones of ours."""
 
 CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -254,7 +254,7 @@ class Settings:
 
     @property
     def most_rejects(self) -> int | None:
-        """How many rejects do not end the run; ``None``: any number."""
+        """The most rejects that don't end the run; ``None``: any number."""
         return 0 if self.reject_mode == "fail_fast" else self.max_rejects
 
     def __repr__(self) -> str:
@@ -263,7 +263,7 @@ class Settings:
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a configuration by its schema, value-free, a line each."""
+    """Return what is wrong with a configuration by its schema, a line each, without values."""
     known: Mapping[str, Any] = schema["properties"]
     found = {_near_miss(name, known) for name in config.keys() - known.keys()} - {""}
     try:
@@ -279,7 +279,7 @@ def nearest_setting(name: str, known: Collection[str]) -> str | None:
     """Return the setting that an unknown name was meant to be; ``None`` if it is far from any.
 
     Args:
-        name: It may be a key of an entry of ``streams``, which is nothing by itself.
+        name: The unknown name; for a key of an entry of ``streams``, that setting was meant.
         known: The settings there are.
     """
     meant = _meant(name, known)
@@ -293,7 +293,7 @@ def _meant(name: str, known: Collection[str]) -> str | None:
 
 
 def _near_miss(name: str, known: Mapping[str, Any]) -> str:
-    """Say what to write in place of a name that is nearly a setting; nothing if it is not."""
+    """Say what to write in place of a name that is nearly a setting; an empty text if it isn't."""
     meant = _meant(name, known)
     if meant is None:
         return ""

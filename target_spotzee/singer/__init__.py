@@ -1,1 +1,1 @@
-"""The SDK's ends: messages in, states out, and the command around them."""
+"""What meets the SDK: messages in, states out, and the command around them."""

@@ -1,8 +1,8 @@
 """Records from the files that a BATCH message names.
 
-The SDK reads a whole file before its first record is loaded, makes the folder of a file that is
-not there, and takes ``NaN`` for a number. Here a file is read line by line: what comes before a
-fault in it is loaded, and memory does not grow with it.
+The SDK reads a whole file before it loads the first record, makes the folder of a file that does
+not exist, and takes ``NaN`` for a number. Here a file is read line by line: the records before a
+fault in it are loaded, and memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _unpacked(
 ) -> AbstractContextManager[IO[bytes]]:
     if compression is None:
         return nullcontext(packed)
-    if packed.read(2) != _GZIP:  # an empty one reads as one without records
+    if packed.read(2) != _GZIP:  # `gzip` would read an empty file as one without records
         raise InputError(f"{place} is no gzip file, as its BATCH says, or is empty; mend the tap")
     packed.seek(0)
     return cast("AbstractContextManager[IO[bytes]]", gzip.open(packed))
@@ -106,10 +106,10 @@ def _record(line: bytes, place: str) -> dict[str, Any]:
 
 
 def _open(url: str) -> AbstractContextManager[IO[bytes]]:
-    """Open a file to read; the stores' own logs, which tell addresses, are not heard.
+    """Open a file to read; silence the stores' own logs, which tell addresses.
 
     Raises:
-        OSError: It can't be opened, or is no file: a pipe might be waited for without end.
+        OSError: It can't be opened, or is not a file: the wait for a pipe might never end.
     """
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - few need it
 

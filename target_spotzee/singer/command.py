@@ -1,4 +1,4 @@
-"""The command: its options, what it says of settings that won't do, and its exit code."""
+"""The command: its options, what it says of settings that can't be used, and its exit code."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Options:
 
     @property
     def misuse(self) -> str | None:
-        """What is wrong with options that would be passed over without a word."""
+        """What is wrong with options that would otherwise be ignored without a word."""
         if self.check and (self.dry_run or self.show_values or self.limit):
             return "--check: reads no input; give it without --dry-run, --show-values and --limit"
         if self.show_values and not self.dry_run:
@@ -211,10 +211,10 @@ def _wired(
     dry_run: DryRun | None,
     limit: int | None,
 ) -> Runnable:
-    """Return a target, or what is wrong with its settings as one error.
+    """Return a target.
 
     Raises:
-        SpotzeeError: In one line, without a value.
+        SpotzeeError: Its settings are wrong; in one line, without a value.
     """
     try:
         return make_target(
@@ -284,7 +284,7 @@ def _refuse(config: dict[str, Any], error: SpotzeeError, *, keep: bool) -> int:
     Args:
         config: The settings as they were given, right or wrong.
         error: Why.
-        keep: Whether to write a summary, if there is where to.
+        keep: Whether to write a summary, if there is a file for it.
     """
     logger.error("%s", error)
     given, run_id = config.get("summary_path"), config.get("run_id")
@@ -292,7 +292,7 @@ def _refuse(config: dict[str, Any], error: SpotzeeError, *, keep: bool) -> int:
         return error.exit_code
     path = Path(given)
     if summary.problem_with(path):
-        return error.exit_code  # one line is enough, and this one may be about that
+        return error.exit_code  # one line is enough, and it may be about that file
     refusal = summary.Summary(run_id if isinstance(run_id, str) else "").as_dict(
         exit_code=error.exit_code,
         seconds=0.0,

@@ -10,7 +10,7 @@ from target_spotzee.exceptions import InputError
 
 _CHUNK_BYTES = 2**18
 MAX_LINE_BYTES = 64 * 2**20
-"""No record is that long; without an end to a line, memory would have none."""
+"""No record is that long, and a line without an end would fill the memory."""
 _REJECT_BYTES = 2**16
 """Room for what is kept beside a record that was rejected, so that it can be sent again."""
 
@@ -30,7 +30,7 @@ class Lines:
         self._fd = fd
         self._wait = wait
         self.offset = 0
-        with suppress(OSError):  # a pipe has no places
+        with suppress(OSError):  # a pipe has no offsets
             self.offset = os.lseek(fd, 0, os.SEEK_CUR)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -38,12 +38,12 @@ class OnRecord(Protocol):
             record: Column to value.
             line: The message as it was read.
             reject: Why it was rejected before, if it was.
-            is_sound: Whether all that it holds is JSON for certain.
+            is_sound: Whether the record certainly holds no odd values; see `codec`.
         """
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An ordinary RECORD message, as nearly all lines are; a skipped member would go unchecked."""
+    """An ordinary RECORD message, as on nearly all lines; an unknown member would go unchecked."""
 
     type: Literal["RECORD"]
     stream: str
@@ -128,7 +128,11 @@ class MessageReader(GenericSingerReader[str]):
         line: str | bytes,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> str:
-        """Hand one message to what takes its type; return that type."""
+        """Hand one message to what takes its type; return the type.
+
+        Raises:
+            InputError: It is not a message.
+        """
         message = self.deserialize_json(line)
         kind = message.get("type")
         if not isinstance(kind, str):
@@ -152,7 +156,7 @@ class MessageReader(GenericSingerReader[str]):
         """Return a line's message.
 
         Raises:
-            InputError: It is no JSON object.
+            InputError: It is not a JSON object.
         """
         try:
             return codec.decode(line)
@@ -162,7 +166,7 @@ class MessageReader(GenericSingerReader[str]):
             message = codec.decode_odd(line)
         except ValueError:
             raise self._broken("is no message") from None
-        # A record is rejected for it alone, and a state is the tap's affair.
+        # Odd values cost only the record that holds them, and a state is the tap's affair.
         if message.get("type") not in ("RECORD", "STATE"):
             raise self._broken("holds half of a surrogate pair, NaN, or too many levels")
         return message
@@ -175,7 +179,7 @@ class MessageReader(GenericSingerReader[str]):
         """Check that a message has what its type needs.
 
         Raises:
-            InputError: It hasn't.
+            InputError: Something is missing.
         """
         missing = requires - line_dict.keys()
         if missing:

@@ -30,8 +30,8 @@ def register(
         stream: The stream, as the tap calls it.
         schema: The stream's.
         stream_maps: The setting.
-        tells_all: Whether the schema names every column that the tap has, and not only those that
-            could be kept with its rejects.
+        tells_all: Whether the schema names every column of the tap's, not only those that could be
+            kept with its rejects.
 
     Raises:
         MappingError: The settings do not fit the stream.
@@ -78,7 +78,7 @@ def _refuse_faults(stream: str, schema: Schema, stream_maps: Mapping[str, object
     """Refuse expressions that would fail for every record.
 
     Raises:
-        MappingError: One can't be evaluated, or names what is nowhere.
+        MappingError: One can't be evaluated, or names something that does not exist.
     """
     columns = None if is_open(schema.body) else schema.body["properties"].keys()
     for definition in definitions_of(stream, stream_maps):

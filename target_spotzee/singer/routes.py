@@ -96,7 +96,7 @@ class _Mapped:
         """Return a record that can be made text of, which flattening and expressions do.
 
         Raises:
-            RecordError: It holds what is no JSON, in a column that may be sent.
+            RecordError: It holds an odd value, in a column that may be sent.
         """
         inner = {
             name: value

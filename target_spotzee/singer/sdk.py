@@ -1,4 +1,4 @@
-"""What is taken from the SDK though it is private there; and what of its classes is relied on.
+"""What is used of the SDK though it is private there, and what its classes must have.
 
 `pyproject.toml` pins the SDK to the release that this was tested with. A test asks for every name
 here, so that a release which drops one says so by that name and not by a run that fails.
@@ -32,7 +32,7 @@ __all__ = [
     "parse_environment_config",
 ]
 
-# Neither depends on a stream, so an object that was never filled in can tell.
+# Neither depends on a stream, so an object that was never initialised can be asked.
 FUNCTIONS: frozenset[str] = frozenset(
     [
         *object.__new__(CustomStreamMap).functions,
@@ -42,7 +42,7 @@ FUNCTIONS: frozenset[str] = frozenset(
 """What the expressions of stream maps can call."""
 
 EXPRESSIONS: tuple[type[ast.AST], ...] = tuple(_MapperEval(functions={}).nodes)
-"""What they can be made of."""
+"""What the expressions of stream maps can be made of."""
 
 OVERRIDDEN: dict[type, tuple[str, ...]] = {
     Target: (
@@ -69,7 +69,7 @@ OVERRIDDEN: dict[type, tuple[str, ...]] = {
         "process_lines",
     ),
 }
-"""What is put in the place of the SDK's own; without its namesake there nobody would call it."""
+"""What replaces the SDK's own; if the SDK dropped a name, nobody would call ours."""
 
 USED: dict[type, tuple[str, ...]] = {
     Target: (
@@ -82,4 +82,4 @@ USED: dict[type, tuple[str, ...]] = {
     ),
     BatchSink: ("_singer_validate_message", "batch_size_rows", "record_counter_metric"),
 }
-"""What is called, and for which nothing else would do."""
+"""What is called and has no substitute."""

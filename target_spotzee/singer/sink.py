@@ -1,4 +1,4 @@
-"""A stream's end of the SDK: one record in, one item out."""
+"""The SDK's sink of a stream: one record in, one item out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SpotzeeSink(BatchSink):
         config: How the stream is mapped.
         kind: What its records are sent as.
         loader: Brings them to Spotzee.
-        settlement: Where those end that are not sent.
+        settlement: Where records end that are not sent.
 
     Raises:
         MappingError: It can't be mapped; nothing of the stream has been sent.
@@ -87,7 +87,7 @@ class SpotzeeSink(BatchSink):
         return self.batch_size_rows or 100
 
     def get_validator(self) -> None:
-        """Return none: `Streams` judges, before stream maps, by what the tap itself declared."""
+        """Return no validator: `Streams` judges, before stream maps, by the tap's own schema."""
 
     def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:
         """Map one record and send it on its way, or reject it.
@@ -95,10 +95,10 @@ class SpotzeeSink(BatchSink):
         Args:
             record: The record after stream maps.
             ticket: What it is settled with.
-            is_sound: Whether all that it holds is JSON for certain.
+            is_sound: Whether the record certainly holds no odd values; see `codec`.
 
         Raises:
-            MissingKeyPropertiesError: It lacks a key property, and no reject is allowed.
+            MissingKeyPropertiesError: It lacks a key property, and no more rejects are allowed.
             SpotzeeError: The run has to stop.
         """
         self._uncounted += 1
@@ -135,13 +135,13 @@ class SpotzeeSink(BatchSink):
             raise error from self._settlement.exceeded
 
     def clean_up(self) -> None:
-        """Say what a short stream's sample tells."""
+        """Warn of what a short stream's sample shows."""
         self._end_sample()
         self._count()
         super().clean_up()
 
     def _count(self) -> None:
-        """Tell the SDK's metric of the records since the last time."""
+        """Add the records since the last time to the SDK's metric."""
         self.record_counter_metric.increment(self._uncounted)
         self._uncounted = 0
 
@@ -155,7 +155,7 @@ class SpotzeeSink(BatchSink):
             self._sample = None
 
     def process_batch(self, _context: dict[str, Any]) -> None:
-        """Nothing: a record goes to `load` as it is read, and none is held back."""
+        """Do nothing: a record goes to `load` as it is read, and none is held back."""
 
 
 class IgnoringSink(BatchSink):
@@ -166,7 +166,7 @@ class IgnoringSink(BatchSink):
         stream_name: The stream after stream maps.
         schema: The SDK's.
         key_properties: The stream's key.
-        config: That of streams without an entry.
+        config: What holds for streams without an entry.
         settlement: Where its records end.
     """
 
@@ -194,4 +194,4 @@ class IgnoringSink(BatchSink):
         self._settlement.ignored(ticket)
 
     def process_batch(self, _context: dict[str, Any]) -> None:
-        """Nothing, as in `SpotzeeSink`."""
+        """Do nothing, as in `SpotzeeSink`."""

@@ -12,7 +12,7 @@ from target_spotzee.exceptions import RunError, SettingsError
 
 
 def keep_places() -> None:
-    """Open nothing in place of what the shell closed, lest a file of ours takes its number."""
+    """Fill the places of streams that the shell closed, lest a file of ours takes their numbers."""
     for fd in range(3):
         try:
             os.fstat(fd)
@@ -34,7 +34,7 @@ def check_input(file: IO[str] | None) -> None:
 
 
 def check_output() -> None:
-    """Find out whether standard output can be written, without writing; a full disk hides.
+    """Find out whether standard output can be written, without writing; a full disk goes unnoticed.
 
     Raises:
         RunError: It can't.
@@ -82,7 +82,7 @@ def complain(text: str) -> None:
 
 @contextmanager
 def told_to_the_end() -> Iterator[None]:
-    """Run a command; what of its output is lost is one line and exit code 1.
+    """Run a command; if any of its output is lost, say so in one line, with exit code 1.
 
     Otherwise the interpreter complains while it ends, with a traceback and a code of its own.
 
@@ -95,7 +95,7 @@ def told_to_the_end() -> Iterator[None]:
         yield
     except SystemExit as ended:
         code = ended.code
-    except OSError as error:  # of a printing library's
+    except OSError as error:  # from a library that prints
         lost = error
     lost = _flushed(sys.stdout) or lost
     if lost is not None:

@@ -38,7 +38,7 @@ class Streams:
         limit: Read only so many records.
 
     Attributes:
-        replay: Looks at rejects that are sent again; another one once the input is known.
+        replay: Looks at rejects that are sent again; it is replaced once the input is known.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Streams:
             record: Column to value.
             line: The message that it came in.
             reject: Why it was rejected before, if it was.
-            is_sound: Whether all that it holds is JSON for certain.
+            is_sound: Whether the record certainly holds no odd values; see `codec`.
 
         Raises:
             RecordsWithoutSchemaException: No SCHEMA came before it.
@@ -168,7 +168,7 @@ class Streams:
                 self._loader.keep_up()
 
     def pass_over_batch(self, message: Mapping[str, Any]) -> None:
-        """Leave the files of a stream that is not loaded alone; count what they should hold."""
+        """Count the records of a stream that is not loaded, without opening their files."""
         stream, count = message["stream"], message.get("batch_size")
         if not isinstance(count, int) or isinstance(count, bool):
             self._warn(

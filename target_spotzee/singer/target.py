@@ -87,11 +87,11 @@ class TargetSpotzee(Target):
         )
         self.message_reader = MessageReader(self._streams.load, self._warn_of_unknown)
 
-    # The command; see there
+    # The command; see the module `command`
 
     @plugin_cli
     def cli(cls) -> click.Command:  # noqa: N805 - a class's, by the SDK's decorator
-        """Return the command; a log level that is none ends with exit code 2."""
+        """Return the command; an unknown log level ends with exit code 2."""
         return command.guarded(cls._env_var_prefix, lambda: super(TargetSpotzee, cls).cli)
 
     @classmethod
@@ -113,7 +113,7 @@ class TargetSpotzee(Target):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class's, by the SDK's decorator
-        """Read the environment; the SDK's own reading takes what is no boolean for false."""
+        """Read the environment; the SDK would read text that is not a boolean as false."""
         cls.append_builtin_config(cls.config_jsonschema)
         return command.read_environment(cls.config_jsonschema["properties"], cls._env_var_prefix)
 
@@ -243,7 +243,7 @@ class TargetSpotzee(Target):
         return cast("AnySink", sink)
 
     def get_sink_class(self, stream_name: str) -> type[Sink]:
-        """Return what makes the sink of a stream, with what it works with.
+        """Return what makes the sink of a stream, bound to what the sink works with.
 
         Raises:
             MappingError: The stream has no entry, and may not be ignored.
