@@ -41,6 +41,7 @@ from target_spotzee.outcome.summary import Records, Requests, Summary
 from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import DELAYS, FAULTS, HABITS, option
+from target_spotzee.settings.configuration import read_environment
 from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA, problems, read_settings
 from tests import singer
 from tests.chaos.scenario import CELLS
@@ -287,12 +288,9 @@ class TestPages:
 
 
 def _installed(path: Path) -> Path:
-    """Return where a file is when the package is installed and its folder not here."""
-    return (
-        PACKAGE / path.relative_to(here)
-        if path.is_relative_to(here := ROOT / PACKAGE.name)
-        else path
-    )
+    """Return where a file is; the package may be installed elsewhere, and its folder gone."""
+    here = ROOT / PACKAGE.name
+    return PACKAGE / path.relative_to(here) if path.is_relative_to(here) else path
 
 
 class TestGenerated:
@@ -455,6 +453,15 @@ class TestNames:
             config = {"api_key": "sk_x", **json.loads(example)}
             assert problems(config, schema) == []
             read_settings(config, {})
+
+    def test_booleans_of_the_environment(self) -> None:
+        (told,) = re.findall(r"a boolean is (.*?), or the opposite", read("README.md"), re.DOTALL)
+        words = re.findall(r"`(\w+)`", told)
+        assert len(words) > 3
+        properties = CONFIG_JSONSCHEMA["properties"]
+        for word in (*words, *map(str.upper, words)):
+            found = read_environment(properties, "T_", {"T_VALIDATE_RECORDS": word})
+            assert found == {"validate_records": True}
 
     def test_make_targets(self) -> None:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
