@@ -501,8 +501,8 @@ class TestCommands:
         records = [singer.record(id=number, email_address=None) for number in range(3)]
         schema = singer.schema(properties=["id", "email_address"])
         (tmp_path / "stream").write_text("".join([schema, *records, singer.state({"seen": 3})]))
-        tap = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
-        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", tap, "some-tap"])
+        command = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
+        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", command, "some-tap"])
         _script(tmp_path / "bin" / "target-spotzee", COMMAND)
         ((_, load),) = blocks("README.md", "bash run")
         ((_, replay),) = blocks("docs/rejects.md", "bash run")
