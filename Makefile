@@ -1,5 +1,6 @@
 # CONTRIBUTING.md lists all targets.
 # make demo: a real tap loads 2,350 customers into a local Spotzee
+# make unit: the fast tests, in half a minute
 # make test: ruff, mypy, import-linter and all tests; CI adds make demo, make audit and other Pythons
 # make bench: what a record costs, side by side with other ways (ten to twenty minutes; QUICK=1: three)
 
@@ -21,15 +22,30 @@ INSTALLED := requirements.lock demo/requirements.lock
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test lint pytest browser postgres faults docs bench lock clean chaos soak audit
+unit_tests := $(addprefix tests/,api delivery fields mapping objects outcome schemas settings singer)
+
+.PHONY: demo unit test announce lint pytest browser postgres faults docs bench lock clean chaos soak audit
 
 demo: $(READY) $(TAP_READY)
 	@demo/run
 
+unit: $(READY)
+	@$(BIN)/python -m pytest --numprocesses=4 $(unit_tests) tests/test_*.py
+
 # The environments side by side: pip needs one core for each, and waits for the network besides.
-test:
+test: announce
 	@$(MAKE) --no-print-directory --silent --jobs=4 $(ENVIRONMENTS)
 	@$(MAKE) --no-print-directory lint pytest
+
+# Says what is going to be installed from the system's packages, before anything is.
+announce:
+	@wanted=; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || wanted="chromium chromium-driver"; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || wanted="$$wanted postgresql"; \
+	[ -z "$$wanted" ] || [ "$(SYSTEM)" = no ] || { \
+		echo "test: for the sandbox's page and for Meltano with PostgreSQL, these are installed from the system's"; \
+		echo "test: packages where that is allowed: $$wanted. To leave that out: make test SYSTEM=no"; \
+	}
 
 lint: $(READY)
 	@echo "lint: ruff, mypy, import-linter"
@@ -103,6 +119,7 @@ clean:
 
 # $(1) from the system's packages $(2), if that is allowed; else says that $(3) is not tested.
 define from_system
+	if [ "$(SYSTEM)" = no ]; then echo "$@: no $(1) here, so $(3) is not tested"; exit; fi; \
 	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; else as=none; fi; \
 	if [ $$as. = none. ] || ! command -v apt-get >/dev/null; then \
 		echo "$@: no $(1) here, so $(3) is not tested"; exit; \

@@ -12,6 +12,7 @@ import json
 import math
 import operator
 import re
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -37,6 +38,8 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 _encode_in_order = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 _tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]').finditer
 _BLANKS = " \t\r\n"
+_MAX_DOUBLE = Decimal(sys.float_info.max)
+_MAX_DOUBLE_BITS = sys.float_info.max_exp
 
 
 def decode_odd(line: str | bytes) -> dict[str, Any]:
@@ -183,7 +186,9 @@ def _text(line: str | bytes) -> str:
 
 
 def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
-    """Return a value with null for each number that is none; itself if it holds no such.
+    """Return a value with null for each number that JSON does not have.
+
+    A value that holds none such is returned itself.
 
     Raises:
         RecursionError: It is nested too deeply.
@@ -191,14 +196,23 @@ def proper(value: Any) -> Any:  # noqa: ANN401 - any value, be it JSON or not
     if isinstance(value, dict):
         inner = {name: proper(item) for name, item in value.items()}
         return value if all(inner[name] is item for name, item in value.items()) else inner
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple, set, frozenset)):  # stream maps make such, too
         items = [proper(item) for item in value]
         return value if all(map(operator.is_, items, value)) else items
     if isinstance(value, msgspec.Raw):
         if bytes(value)[:1] in (b"[", b"{"):
             raise RecursionError
         return None
-    none = (isinstance(value, float) and not math.isfinite(value)) or (
-        isinstance(value, Decimal) and not value.is_finite()
-    )
-    return None if none else value
+    return None if _is_no_number(value) else value
+
+
+def _is_no_number(value: object) -> bool:
+    """Say whether a number is none, or larger than a double.
+
+    Who keeps numbers as doubles, as the platform does that Spotzee descends from, makes null of it.
+    """
+    if isinstance(value, Decimal):
+        return not value.is_finite() or abs(value) > _MAX_DOUBLE
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and value.bit_length() > _MAX_DOUBLE_BITS

@@ -148,6 +148,13 @@ class Answer:
         return 200 <= self.status < 300
 
     @property
+    def is_page(self) -> bool:
+        """Whether it is text that the API can't have written: no JSON, and without its id."""
+        if not self.body.strip() or (self.request_id or "").startswith("req_"):
+            return False
+        return read_object(self) is None
+
+    @property
     def tier(self) -> str | None:
         """The tier of the key, where Spotzee limits it by that."""
         return self.headers.get("X-RateLimit-Tier")
@@ -213,6 +220,8 @@ def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
         return Retry(_label(status, code), wait)
     if code == "idempotency_key_mismatch":
         return StaleKey()
+    if status in (400, 409, 422) and answer.is_page:
+        raise RunError(f"{ELSEWHERE} ({_label(status, code)})", answer.request_id)
     if status in (400, 409, 413, 422) and code not in _CLIENT_CODES:
         error = ItemError(code, problem.message or "", problem.param)
         return Refused(error, _guilty(problem, items, error))

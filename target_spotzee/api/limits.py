@@ -20,7 +20,7 @@ _BURSTS = {"starter": 150, "professional": 750, "enterprise": 3750}
 """What a key may write in a second, by its tier; in ten it may as much as the address, or more."""
 _BURST_SECONDS = 1 + _MARGIN_SECONDS
 _MAX_FASTEST_SECONDS = 1.0
-"""Of slower answers no more is taken off: what is under way keeps its slot."""
+"""Of slower answers no more is taken off: what is in flight keeps its slot."""
 _FIRST_LIMIT_WAIT_SECONDS = 1.0
 _MAX_JITTER_SECONDS = 0.5
 
@@ -31,7 +31,7 @@ class Pacer:
     Spotzee counts requests as they arrive, which is some time after they begin, and not always the
     same: one has to connect first, another is held up on its way. What a success took longer than
     the fastest may have been on its way; so its slot is free a window after its answer, less what
-    the fastest took. Any other end counts from when it came, and what is under way has its slot.
+    the fastest took. Any other end counts from when it came, and what is in flight has its slot.
     Where it was Spotzee that took longer, that much of the window is lost, in the mean of all
     requests; a slot that is free too early costs a pause of a whole window.
 
@@ -49,7 +49,7 @@ class Pacer:
         self._burst = max_requests
         self._clock = clock
         self._random = random
-        self._under_way = 0
+        self._in_flight = 0
         self._answers: deque[float] = deque()
         self._fastest_seconds = _MAX_FASTEST_SECONDS
         self._paused_at = float("-inf")
@@ -72,15 +72,15 @@ class Pacer:
         )
         if wait > 0:
             return wait
-        self._under_way += 1
+        self._in_flight += 1
         return 0.0
 
     def _wait(self, most: int, seconds: float, now: float) -> float:
         """Return the wait until fewer than so many requests arrived within so many seconds."""
-        place = len(self._answers) + self._under_way - most
+        place = len(self._answers) + self._in_flight - most
         if place < 0:
             return 0.0
-        # What is under way is answered now at the earliest.
+        # What is in flight is answered now at the earliest.
         answered = self._answers[place] if place < len(self._answers) else now
         return self._free_at(answered, seconds) - now
 
@@ -98,7 +98,7 @@ class Pacer:
             tier: What Spotzee says of the key's own limit, if it does.
         """
         now = self._clock()
-        self._under_way -= 1
+        self._in_flight -= 1
         if typical:
             self._fastest_seconds = min(self._fastest_seconds, now - started)
         # A quick refusal arrived when it was answered, not before it began.
@@ -113,7 +113,7 @@ class Pacer:
         minute, and halves this process's share of the budget, since others use the address too.
 
         Args:
-            started: When the request began. Requests that were under way when the pause began
+            started: When the request began. Requests that were in flight when the pause began
                 are part of the same event.
             retry_after: What Spotzee asked for.
 

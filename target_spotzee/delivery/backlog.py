@@ -88,7 +88,7 @@ class Backlog:
 
     @property
     def full(self) -> bool:
-        """Whether enough waits; whoever adds more should wait, too."""
+        """Whether enough waits, so that nothing should be added before some has left."""
         return (
             self._records >= self._max_records
             or self._bytes >= self._max_bytes

@@ -68,7 +68,7 @@ class Dispatcher:
 
     @property
     def full(self) -> bool:
-        """Whether enough waits; whoever adds more should wait, too."""
+        """Whether enough waits; see `Backlog.full`."""
         return self._backlog.full
 
     @property
@@ -179,8 +179,8 @@ class Dispatcher:
     def _release(self, batch: Batch, items: list[Item], doubtful_until: float) -> None:
         """Free settled items' identities, unless more of the same user is to follow.
 
-        After an attempt of unknown fate whoever is next waits for a while even so: what was sent
-        then may be applied yet, over a newer value.
+        After an attempt of unknown fate the next of a user waits for a while even so: what was sent
+        then may yet be applied, over a newer value.
         """
         now = self._clock()
         if doubtful_until > now:

@@ -27,6 +27,7 @@ _BYTES_PER_LOOK = 1_000_000
 
 _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
 _TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
+_TOO_LARGE = Reason("number_invalid", "holds a number that is larger than doubles go")
 _NO_JSON = Reason("stream_map_failed", "a stream map made a value that is no JSON")
 
 logger = logging.getLogger("target-spotzee")
@@ -86,13 +87,16 @@ class Loader:
         except TypeError:
             self.reject(ticket, _NO_JSON, user.ids)
             return
+        if b"E+" in body and codec.proper(user.payload) is not user.payload:
+            self.reject(ticket, _TOO_LARGE, user.ids)
+            return
         size = len(body)
         if size > kind.max_item_bytes:
             reason = Reason("record_too_large", f"{size:,} bytes; {kind.max_bytes:,} fit")
             self.reject(ticket, reason, user.ids)
             return
         if user.invalid or user.mended:
-            self._settlement.note(user)
+            self._settlement.note(user.invalid, user.mended)
         self._dispatcher.add(Item(kind, user.ids, user.identities, body, ticket), user.payload)
         self._new_records += 1
         self._new_bytes += size
@@ -132,6 +136,14 @@ class Loader:
         """
         while not self._wakeup.wait(self._do_what_is_due(), fd):
             pass
+
+    def keep_up(self) -> None:
+        """Do what is due, and wait for nothing.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        self._do_what_is_due()
 
     def finish(self) -> None:
         """Send what is left and wait for all of it.

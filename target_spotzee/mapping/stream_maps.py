@@ -6,8 +6,11 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from target_spotzee.mapping.names import did_you_mean
+
 _GIVEN = frozenset({"_", "record", "config", "__stream_name__", "__original_stream_name__"})
 """Names that the SDK gives to every expression."""
+_OPTIONS = frozenset({"__alias__", "__else__", "__filter__", "__key_properties__", "__source__"})
 _REMOVED = "__NULL__"
 
 
@@ -26,44 +29,61 @@ def definitions_of(stream: str, stream_maps: Mapping[str, object]) -> Iterator[d
 
 
 def is_option(name: str) -> bool:
-    """Say whether the SDK takes a name for one of its options: ``__filter__``."""
-    return name.startswith("__") and name.endswith("__")
+    """Say whether the SDK takes a name for one of its options, and not for a column."""
+    return name in _OPTIONS
 
 
 def faults(
     definition: Mapping[str, object],
-    columns: Collection[str],
+    columns: Collection[str] | None,
     functions: Collection[str],
+    expressions: Collection[type[ast.AST]],
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield the expressions that fail for every record: what they name is nowhere.
+    """Yield the expressions that fail for every record.
 
     Args:
         definition: What is defined for a stream.
-        columns: All of the stream's columns.
+        columns: All of the stream's columns; ``None`` if nobody knows which there are.
         functions: What expressions can call.
+        expressions: What expressions can be made of.
 
-    Returns:
-        The column that the expression makes, the expression, and the name.
+    Yields:
+        The column that the expression makes, the expression, and what is wrong with it.
     """
     for column, expression in definition.items():
         if not isinstance(expression, str) or expression == _REMOVED:
             continue
         if is_option(column) and column != "__filter__":
             continue
-        known = {*columns, *functions, *_GIVEN}
-        if column in columns:
-            known.add("self")
-        for name in _names(expression):
-            if name not in known:
-                yield column, expression, name
-                break
+        own = {"self"} if columns is not None and column in columns else set()
+        fault = _fault(expression, columns, {*functions, *_GIVEN, *own}, expressions)
+        if fault:
+            yield column, expression, fault
 
 
-def _names(expression: str) -> Iterator[str]:
-    """Yield the names that an expression takes from outside; none if it can't be parsed."""
+def _fault(
+    expression: str,
+    columns: Collection[str] | None,
+    names: Collection[str],
+    expressions: Collection[type[ast.AST]],
+) -> str | None:
     try:
-        nodes = [node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)]
-    except (SyntaxError, ValueError):  # the SDK says so itself
-        return
-    own = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}  # a comprehension's
-    yield from (node.id for node in nodes if node.id not in own)
+        statements = ast.parse(expression).body
+    except (SyntaxError, ValueError, RecursionError):
+        return "which is no expression"
+    if not statements or not isinstance(statements[0], ast.Expr):
+        return "which is no expression"
+    nodes = list(ast.walk(statements[0].value))
+    for node in nodes:
+        if isinstance(node, ast.expr) and not isinstance(node, tuple(expressions)):
+            return f"and expressions can have no {type(node).__name__}"
+    if columns is None:
+        return None
+    loaded = [node for node in nodes if isinstance(node, ast.Name)]
+    stored = {node.id for node in loaded if isinstance(node.ctx, ast.Store)}  # a comprehension's
+    for node in loaded:
+        if node.id not in stored and node.id not in columns and node.id not in names:
+            known = [*columns, *names]
+            question = did_you_mean(node.id, known)
+            return f"and {node.id!r} is neither a column of its SCHEMA nor a function{question}"
+    return None

@@ -154,7 +154,8 @@ def _read_entry(place: str, entry: dict[str, Any], default: StreamConfig) -> Str
             if value not in choices:
                 raise SettingsError(f"{place}.{key}: must be one of {', '.join(choices)}")
             policies[key] = value
-    exclude = entry.get("exclude") or []
+    exclude = entry.get("exclude")
+    exclude = [] if exclude is None else exclude
     if not isinstance(exclude, list) or not all(isinstance(item, str) for item in exclude):
         raise SettingsError(f"{place}.exclude: must be a list of column names or globs")
     return StreamConfig(

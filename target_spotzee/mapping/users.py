@@ -9,6 +9,7 @@ cleared, ``data`` is merged key by key (API reference, release 2026-04-28).
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -38,7 +39,7 @@ class User(msgspec.Struct):
         mended: Fields that are right without what did not belong to them.
         ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
         identities: What a user must not share to be somebody else for certain: the ids, their kinds
-            kept apart, casefolded since Spotzee's collation may be case-blind.
+            kept apart, without case and accents, which Spotzee may be blind to.
     """
 
     payload: dict[str, Any]
@@ -52,11 +53,11 @@ class User(msgspec.Struct):
         anonymous = self.payload.get("anonymous_id")
         self.ids = external, anonymous
         if external is None:
-            self.identities = ("a" + str(anonymous).casefold(),)
+            self.identities = ("a" + folded(str(anonymous)),)
         elif anonymous is None:
-            self.identities = ("e" + external.casefold(),)
+            self.identities = ("e" + folded(external),)
         else:
-            self.identities = "e" + external.casefold(), "a" + anonymous.casefold()
+            self.identities = "e" + folded(external), "a" + folded(anonymous)
 
 
 class Mapping:
@@ -188,26 +189,13 @@ class Mapping:
         """Return a user whose data can be sent as JSON, of a record that may hold what is none.
 
         Raises:
-            RecordError: Its data holds a number that is none, and is not to be sent as null; or it
-                is nested too deeply.
+            RecordError: Its data holds a number that JSON does not have, and that is not to be sent
+                as null; or it is nested too deeply.
         """
-        data: dict[str, Any] = user.payload.get("data", {})
-        cleared: dict[str, Any] = {}
-        for name, value in data.items():
-            path = f"data.{name}"
-            try:
-                proper = codec.proper(value)
-            except RecursionError:
-                raise RecordError("record_too_deep", f"{path} is too deep", path) from None
-            if proper is not value:
-                if self._invalid_fields != "null":
-                    message = f"{path} holds a number that is none: NaN, infinite, or out of bounds"
-                    raise RecordError("number_invalid", message, path)
-                cleared[name] = proper
+        data, cleared = sound(user.payload.get("data", {}), self._config, "data.")
         if not cleared:
             return user
-        invalid = *user.invalid, *(f"data.{name}" for name in cleared)
-        return User({**user.payload, "data": {**data, **cleared}}, invalid, user.mended)
+        return User({**user.payload, "data": data}, user.invalid + cleared, user.mended)
 
     def _put_field(
         self,
@@ -314,6 +302,45 @@ class Mapping:
                 self._elsewhere.append(column)
             elif column not in self._columns:
                 self._unnamed.append(column)
+
+
+def folded(identity: str) -> str:
+    """Return an id without case and accents: ids that differ in these may be one to Spotzee."""
+    if identity.isascii():
+        return identity.lower()
+    parts = unicodedata.normalize("NFD", identity.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
+
+
+def sound(
+    columns: dict[str, Any],
+    config: StreamConfig,
+    prefix: str = "",
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return columns without numbers that JSON does not have, and the names of those that had some.
+
+    Args:
+        columns: Column to value; it is not changed.
+        config: Says whether such are sent as null.
+        prefix: Of the columns' names in messages.
+
+    Raises:
+        RecordError: They are not sent as null; or a column is nested too deeply.
+    """
+    cleared: dict[str, Any] = {}
+    for name, value in columns.items():
+        try:
+            proper = codec.proper(value)
+        except RecursionError:
+            path = prefix + name
+            raise RecordError("record_too_deep", f"{path} is too deep", path) from None
+        if proper is not value:
+            if config.invalid_fields != "null":
+                path = prefix + name
+                message = f"{path} holds NaN, an infinite number, or one out of bounds"
+                raise RecordError("number_invalid", message, path)
+            cleared[name] = proper
+    return {**columns, **cleared}, tuple(prefix + name for name in cleared)
 
 
 def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -31,6 +31,10 @@ class Ledger:
         stretch.unsettled += 1
         return Ticket(self._issued, origin, line, stretch)
 
+    def pass_over(self, count: int) -> None:
+        """Number records that are settled as they are read."""
+        self._issued += count
+
     def settle(self, *tickets: Ticket) -> None:
         """Note that records have met their end. Each ticket is settled at most once."""
         for ticket in tickets:

@@ -26,6 +26,12 @@ LESS_EXCLUDED = "less_excluded"
 """Key of a kept SCHEMA message that lacks columns since they were excluded."""
 
 _START = b'{"type":"'
+_SAID_OF_EACH_COLUMN = frozenset(
+    {
+        *("$schema", "$id", "id", "type", "required", "definitions", "$defs"),
+        *("additionalProperties", "patternProperties"),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +281,18 @@ def _schema_for(origin: Origin) -> dict[str, Any]:
     """Return a SCHEMA message that fits records without their excluded columns."""
     message: dict[str, Any] = {"type": "SCHEMA", **codec.decode(origin.schema)}
     for names in ("key_properties", "bookmark_properties"):
+        if isinstance(message.get(names), str):
+            message[names] = [message[names]]
         if isinstance(message.get(names), list):
             message[names] = [name for name in message[names] if not origin.excludes(name)]
     schema = message["schema"]
     properties = schema.get("properties") or {}
     kept = {column: value for column, value in properties.items() if not origin.excludes(column)}
     if len(kept) < len(properties):
-        schema["properties"] = kept
+        # What else a schema says of columns may be about those that are gone.
+        schema = {name: value for name, value in schema.items() if name in _SAID_OF_EACH_COLUMN}
+        message["schema"] = {**schema, "properties": kept}
+        schema = message["schema"]
         message[LESS_EXCLUDED] = True
     if isinstance(schema.get("required"), list):
         schema["required"] = [name for name in schema["required"] if not origin.excludes(name)]

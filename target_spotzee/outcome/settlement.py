@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Sequence
 
 from target_spotzee.exceptions import RejectLimitError
-from target_spotzee.mapping.users import User
 from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Item
 from target_spotzee.outcome.ledger import Ledger
@@ -55,10 +54,17 @@ class Settlement:
         records.unsettled += 1
         return self._ledger.issue(origin, line)
 
-    def note(self, user: User) -> None:
-        """Count what could not be right of a user, and what is only right since it was mended."""
-        self._summary.invalid_fields.update(user.invalid)
-        self._summary.mended_fields.update(user.mended)
+    def note(self, invalid: Iterable[str], mended: Iterable[str] = ()) -> None:
+        """Count fields that could not be right, and those that are only right since mended."""
+        self._summary.invalid_fields.update(invalid)
+        self._summary.mended_fields.update(mended)
+
+    def pass_over(self, origin: Origin, count: int) -> None:
+        """Count and settle records that nobody looks at."""
+        records = self._streams[origin.stream]
+        records.read += count
+        records.ignored += count
+        self._ledger.pass_over(count)
 
     def attempted(self, attempts: Attempts) -> None:
         """Count what it took to send a batch."""

@@ -7,10 +7,12 @@ What is missing is read as nothing said; only what makes no sense is the tap's f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from numbers import Number
 from typing import Any, NamedTuple
 
 from target_spotzee.exceptions import InputError
 
+_TYPES = ((bool, "boolean"), (str, "string"), (list, "array"), (dict, "object"), (Number, "number"))
 _NO_OBJECTS = frozenset({"string", "number", "integer", "boolean", "array"})
 
 
@@ -57,7 +59,7 @@ def _read_keys(of_stream: str, keys: object) -> list[str]:
     if isinstance(keys, str):
         return [keys]
     if isinstance(keys, list) and all(isinstance(key, str) for key in keys):
-        return keys
+        return list(dict.fromkeys(keys))
     raise InputError(f"{of_stream} has key_properties that are no column names; mend the tap")
 
 
@@ -74,6 +76,36 @@ def is_open(body: Mapping[str, Any]) -> bool:
     """Say whether a schema tells that records hold columns that it does not name."""
     more = body.get("additionalProperties")
     return more is True or isinstance(more, dict) or bool(body.get("patternProperties"))
+
+
+def with_plain_types(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns whose types are said as ``type``, however they were said.
+
+    For the SDK's flattening, which takes the first of several choices for all of them.
+    """
+    return {name: _with_plain_type(column) for name, column in properties.items()}
+
+
+def _with_plain_type(column: object) -> object:
+    if not isinstance(column, dict):
+        return {}
+    if "type" in column:
+        inner = column.get("properties")
+        return (
+            {**column, "properties": with_plain_types(inner)} if isinstance(inner, dict) else column
+        )
+    types = set(_types(column))
+    if "any" in types:
+        options = column.get("enum")
+        types = {_type_of(option) for option in options} if isinstance(options, list) else set()
+    return {"type": sorted(types)} if types else {}
+
+
+def _type_of(value: object) -> str:
+    for kind, name in _TYPES:
+        if isinstance(value, kind):
+            return name
+    return "null"
 
 
 def obstacle(column: str, schema: object, path: list[str]) -> str | None:

@@ -135,7 +135,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=64),
         default=32,
         title="Requests in flight",
-        description="Requests under way at once.",
+        description="Requests in flight at once.",
     ),
     th.Property(
         "max_requests_per_10s",

@@ -7,16 +7,23 @@ fault in it is loaded, and memory does not grow with it.
 
 from __future__ import annotations
 
+import errno
 import gzip
+import logging
+import os
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import IO, Any
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from target_spotzee import codec
 from target_spotzee.exceptions import InputError
+from target_spotzee.singer.lines import MAX_LINE_BYTES
 
+_GZIP = b"\x1f\x8b"
+_STORES = ("fsspec", "s3fs", "gcsfs", "adlfs", "aiobotocore", "botocore", "aiohttp", "azure")
 _COMPRESSIONS = {None: None, "": None, "none": None, "gzip": "gzip"}
 
 
@@ -54,19 +61,39 @@ def records_of(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _records_in(url: str, place: str, compression: str | None) -> Iterator[dict[str, Any]]:
     try:
-        with _open(url, compression) as file:
-            for number, line in enumerate(file, start=1):
+        with _open(url) as packed, _unpacked(packed, compression, place) as file:
+            for number, line in enumerate(_lines(file, place), start=1):
                 if not line.isspace():
                     yield _record(line, f"{place}, line {number}")
     except InputError:
         raise
-    except (EOFError, zlib.error):
+    except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(f"{place} is cut off or damaged; write it anew") from None
-    except gzip.BadGzipFile:
-        raise InputError(f"{place} is no gzip file, as its BATCH says; mend the tap") from None
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        # Their texts may repeat the address, and what is secret in it.
+        code = getattr(error, "errno", None)
+        reason = os.strerror(code) if isinstance(code, int) else type(error).__name__
         raise InputError(f"{place} can't be read ({reason})") from None
+
+
+def _unpacked(
+    packed: IO[bytes],
+    compression: str | None,
+    place: str,
+) -> AbstractContextManager[IO[bytes]]:
+    if compression is None:
+        return nullcontext(packed)
+    if packed.read(2) != _GZIP:  # an empty one reads as one without records
+        raise InputError(f"{place} is no gzip file, as its BATCH says, or is empty; mend the tap")
+    packed.seek(0)
+    return cast("AbstractContextManager[IO[bytes]]", gzip.open(packed))
+
+
+def _lines(file: IO[bytes], place: str) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE_BYTES):
+        if len(line) == MAX_LINE_BYTES:
+            raise InputError(f"{place} has a line of more than {MAX_LINE_BYTES >> 20} MiB")
+        yield line
 
 
 def _record(line: bytes, place: str) -> dict[str, Any]:
@@ -78,11 +105,23 @@ def _record(line: bytes, place: str) -> dict[str, Any]:
         ) from None
 
 
-def _open(url: str, compression: str | None) -> AbstractContextManager[IO[bytes]]:
+def _open(url: str) -> AbstractContextManager[IO[bytes]]:
+    """Open a file to read; the stores' own logs, which tell addresses, are not heard.
+
+    Raises:
+        OSError: It can't be opened, or is no file: a pipe might be waited for without end.
+    """
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - few need it
 
+    for name in _STORES:
+        logging.getLogger(name).propagate = False
     path = unquote(urlsplit(url).path) if url.startswith("file:") else url
-    opened: AbstractContextManager[IO[bytes]] = fsspec.open(path, "rb", compression=compression)
+    local = Path(path)
+    if local.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "")
+    if local.exists() and not local.is_file():
+        raise OSError(errno.ESPIPE, "")
+    opened: AbstractContextManager[IO[bytes]] = fsspec.open(path, "rb")
     return opened
 
 

@@ -11,6 +11,8 @@ from target_spotzee.exceptions import InputError
 _CHUNK_BYTES = 2**18
 MAX_LINE_BYTES = 64 * 2**20
 """No record is that long; without an end to a line, memory would have none."""
+_REJECT_BYTES = 2**16
+"""Room for what is kept beside a record that was rejected, so that it can be sent again."""
 
 
 class Lines:
@@ -45,7 +47,7 @@ class Lines:
             first, *rest = chunk.split(b"\n")
             pieces.append(first)
             length += len(first)
-            if length > MAX_LINE_BYTES:
+            if length > MAX_LINE_BYTES + _REJECT_BYTES:
                 raise InputError(
                     f"line {number} of the input is longer than {MAX_LINE_BYTES >> 20} MiB; the tap"
                     " is broken, or something else wrote to its output",

@@ -142,6 +142,8 @@ class MessageReader(GenericSingerReader[str]):
             self._on_record(stream, message["record"], line, reject, is_sound=False)
         elif kind in callbacks:
             callbacks[kind](message)
+        elif kind.upper() in callbacks:
+            raise self._broken("has a type that is not in capitals")
         else:
             self._on_unknown(kind[:40])
         return kind

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
-from singer_sdk.mapper import CustomStreamMap, PluginMapper
+from singer_sdk.mapper import PluginMapper
 
 from target_spotzee.exceptions import InputError, MappingError
-from target_spotzee.mapping.names import did_you_mean
 from target_spotzee.mapping.stream_maps import definitions_of, faults
-from target_spotzee.schemas.schema import Schema, is_open
-from target_spotzee.singer.sdk import flatten_schema
+from target_spotzee.schemas.schema import Schema, is_open, with_plain_types
+from target_spotzee.singer.sdk import EXPRESSIONS, FUNCTIONS, flatten_schema
 
 _DUPLICATE = "Duplicate column name produced in schema: "
 
@@ -21,6 +20,8 @@ def register(
     stream: str,
     schema: Schema,
     stream_maps: Mapping[str, object],
+    *,
+    tells_all: bool = True,
 ) -> None:
     """Compile a stream's maps and flatten its schema.
 
@@ -29,14 +30,22 @@ def register(
         stream: The stream, as the tap calls it.
         schema: The stream's.
         stream_maps: The setting.
+        tells_all: Whether the schema names every column that the tap has, and not only those that
+            could be kept with its rejects.
 
     Raises:
         MappingError: The settings do not fit the stream.
         InputError: Its SCHEMA can't be flattened.
     """
     of_stream = f"stream {stream!r}"
+    body, keys = schema
+    options = mapper.flattening_options
+    if options is not None and options.enabled:
+        body = {**body, "properties": with_plain_types(body["properties"])}
+    if tells_all:
+        _refuse_faults(stream, schema, stream_maps)
     try:
-        mapper.register_raw_stream_schema(stream, *schema)
+        mapper.register_raw_stream_schema(stream, body, keys)
     except (StreamMapConfigError, MapExpressionError, NotImplementedError) as error:
         raise MappingError(f"{of_stream}: stream_maps: {error}") from None
     except Exception as error:  # noqa: BLE001 - a SCHEMA can hold anything
@@ -51,8 +60,6 @@ def register(
             f"{of_stream}: its SCHEMA can't be flattened or mapped{culprit}; mend the tap, or leave"
             " the column out",
         ) from None
-    if not is_open(schema.body):  # else nobody knows which columns there are
-        _refuse_faults(mapper, stream, schema, stream_maps)
 
 
 def _culprit(mapper: PluginMapper, schema: Schema) -> str:
@@ -67,26 +74,15 @@ def _culprit(mapper: PluginMapper, schema: Schema) -> str:
     return ""
 
 
-def _refuse_faults(
-    mapper: PluginMapper,
-    stream: str,
-    schema: Schema,
-    stream_maps: Mapping[str, object],
-) -> None:
+def _refuse_faults(stream: str, schema: Schema, stream_maps: Mapping[str, object]) -> None:
     """Refuse expressions that would fail for every record.
 
     Raises:
-        MappingError: One names what is nowhere.
+        MappingError: One can't be evaluated, or names what is nowhere.
     """
-    columns = schema.body["properties"].keys()
-    functions: set[str] = set()
-    for stream_map in mapper.stream_maps[stream]:
-        if isinstance(stream_map, CustomStreamMap):
-            functions |= {*stream_map.functions, *(["fake"] if stream_map.fake else [])}
+    columns = None if is_open(schema.body) else schema.body["properties"].keys()
     for definition in definitions_of(stream, stream_maps):
-        for column, expression, name in faults(definition, columns, functions):
+        for column, expression, fault in faults(definition, columns, FUNCTIONS, EXPRESSIONS):
             raise MappingError(
-                f"stream {stream!r}: stream_maps makes {column!r} of {expression!r}, and {name!r}"
-                " is neither a column of its SCHEMA nor a function"
-                + did_you_mean(name, [*columns, *functions]),
+                f"stream {stream!r}: stream_maps makes {column!r} of {expression!r}, {fault}",
             )

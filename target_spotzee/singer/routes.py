@@ -6,10 +6,13 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
 
 from target_spotzee.delivery.loader import Loader
+from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.exclusion import hidden_columns
+from target_spotzee.mapping.users import sound
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Origin, Record, Ticket
@@ -56,25 +59,60 @@ class Route:
         """
         mapped: Record | None = record
         if self.transform is not None:
-            is_sound = False  # an expression can make anything
             try:
+                if not is_sound:
+                    record = self._sound(record, settlement)
                 mapped = self.transform(copy.copy(record))
-            except Exception as error:  # noqa: BLE001 - and raise anything
+            except RecordError as error:
+                loader.reject(ticket, Reason(error.code, str(error), error.field))
+                return
+            except Exception as error:  # noqa: BLE001 - an expression can raise anything
                 message = f"a stream map failed ({type(error).__name__})"
                 loader.reject(ticket, Reason("stream_map_failed", message))
                 return
+            is_sound = False  # and make anything
         if self.sink is None or mapped is None:
             settlement.filtered(ticket)
         else:
             self.sink.load(mapped, ticket, is_sound=is_sound)
 
-    def settle_unseen(self, line: str | bytes, settlement: Settlement) -> None:
-        """Count and settle one record that is neither looked at nor sent."""
-        ticket = settlement.issue(self.origin, line)
+    def _sound(self, record: Record, settlement: Settlement) -> Record:
+        """Return a record that can be made text of, which flattening and expressions do.
+
+        Raises:
+            RecordError: It holds what is no JSON, in a column that may be sent.
+        """
+        if self.sink is None:
+            return record
+        inner = {
+            name: value
+            for name, value in record.items()
+            if isinstance(value, (dict, list, msgspec.Raw)) and not self.origin.excludes(name)
+        }
+        found, cleared = sound(inner, self.sink.stream_config)
+        settlement.note(cleared)
+        return {**record, **found}
+
+    def refuse(
+        self,
+        record: Record,
+        ticket: Ticket,
+        loader: Loader,
+        settlement: Settlement,
+        violation: str,
+    ) -> None:
+        """Reject a record that breaks the schema of its stream, if it would be sent.
+
+        Raises:
+            RejectLimitError: It was one too many.
+        """
         if self.sink is None:
             settlement.filtered(ticket)
-        else:
+        elif isinstance(self.sink, IgnoringSink):
             settlement.ignored(ticket)
+        else:
+            ids = self.sink.mapping.ids(record) if self.transform is None else None
+            loader.reject(ticket, Reason("schema_violated", violation), ids)
 
 
 def make_route(

@@ -6,15 +6,21 @@ here, so that a release which drops one says so by that name and not by a run th
 
 from __future__ import annotations
 
+import ast
+from importlib.util import find_spec
+
 from singer_sdk import Target
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._flattening import FlatteningOptions, flatten_key, flatten_schema
+from singer_sdk.mapper import CustomStreamMap, _MapperEval
 from singer_sdk.plugin_base import _ConfigInput as ConfigInput
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.sinks import BatchSink
 
 __all__ = [
+    "EXPRESSIONS",
+    "FUNCTIONS",
     "OVERRIDDEN",
     "USED",
     "ConfigInput",
@@ -25,6 +31,18 @@ __all__ = [
     "flatten_schema",
     "parse_environment_config",
 ]
+
+# Neither depends on a stream, so an object that was never filled in can tell.
+FUNCTIONS: frozenset[str] = frozenset(
+    [
+        *object.__new__(CustomStreamMap).functions,
+        *(["fake"] if find_spec("faker") else []),
+    ],
+)
+"""What the expressions of stream maps can call."""
+
+EXPRESSIONS: tuple[type[ast.AST], ...] = tuple(_MapperEval(functions={}).nodes)
+"""What they can be made of."""
 
 OVERRIDDEN: dict[type, tuple[str, ...]] = {
     Target: (

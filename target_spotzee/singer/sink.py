@@ -18,7 +18,6 @@ from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Record, Ticket
-from target_spotzee.schemas.check import RecordCheck
 from target_spotzee.schemas.schema import is_open
 
 _RECORDS_PER_METRIC = 100
@@ -65,7 +64,6 @@ class SpotzeeSink(BatchSink):
         self._keys = tuple(self.key_properties)
         self._uncounted = 0
         self._sample: NumericStrings | None = NumericStrings()
-        self._check = RecordCheck(schema) if self.config.get("validate_records") else None
         self.mapping = Mapping(
             stream_name,
             schema["properties"],
@@ -81,8 +79,7 @@ class SpotzeeSink(BatchSink):
         Args:
             tap_columns: The columns before stream maps; see `Mapping.warnings`.
         """
-        of_check = self._check.warnings(self.stream_name) if self._check is not None else []
-        return self.mapping.warnings(tap_columns) + of_check
+        return self.mapping.warnings(tap_columns)
 
     @property
     def max_size(self) -> int:
@@ -90,7 +87,7 @@ class SpotzeeSink(BatchSink):
         return self.batch_size_rows or 100
 
     def get_validator(self) -> None:
-        """Return none: `RecordCheck` judges, and only if ``validate_records`` is on."""
+        """Return none: `Streams` judges, before stream maps, by what the tap itself declared."""
 
     def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:
         """Map one record and send it on its way, or reject it.
@@ -107,10 +104,6 @@ class SpotzeeSink(BatchSink):
         self._uncounted += 1
         if self._uncounted >= _RECORDS_PER_METRIC:
             self._count()
-        if self._check is not None and (violation := self._check.violation(record)):
-            reason = Reason("schema_violated", violation)
-            self._loader.reject(ticket, reason, self.mapping.ids(record))
-            return
         try:
             for key in self._keys:
                 if key not in record:

@@ -14,11 +14,15 @@ from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
 from target_spotzee.run import Run, now
+from target_spotzee.schemas.check import RecordCheck
 from target_spotzee.schemas.schema import read_schema
 from target_spotzee.singer.batch_files import records_of
 from target_spotzee.singer.registration import register
 from target_spotzee.singer.routes import AnySink, Route, make_route
 from target_spotzee.singer.sink import SpotzeeSink
+
+_RECORDS_PER_LOOK = 500
+"""After so many records of a file the main thread looks at what else is due."""
 
 
 class Streams:
@@ -30,6 +34,7 @@ class Streams:
         mapper: Returns the SDK's stream maps.
         sink_of: Returns the sink that a stream map leads to.
         warn: Tells a person, once.
+        validates: Reject records that break their stream's own schema.
         limit: Read only so many records.
 
     Attributes:
@@ -44,6 +49,7 @@ class Streams:
         sink_of: Callable[[StreamMap], AnySink],
         warn: Callable[[str], None],
         *,
+        validates: bool = False,
         limit: int | None = None,
     ) -> None:
         self._loader = run.loader
@@ -52,7 +58,9 @@ class Streams:
         self._mapper = mapper
         self._sink_of = sink_of
         self._warn = warn
+        self._validates = validates
         self._left = limit
+        self._checks: dict[str, RecordCheck] = {}
         self._routes: dict[str, list[Route]] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self.replay = Replay(now)
@@ -69,7 +77,8 @@ class Streams:
             return
         schema = read_schema(message)
         mapper = self._mapper()
-        register(mapper, stream, schema, self._stream_maps)
+        tells_all = not message.get(LESS_EXCLUDED)
+        register(mapper, stream, schema, self._stream_maps, tells_all=tells_all)
         try:
             routes = [
                 make_route(stream, stream_map, line, self._stream_maps, self._sink_of)
@@ -79,12 +88,16 @@ class Streams:
             raise InputError(
                 f"the SCHEMA of stream {stream!r} is nested too deeply; leave that column out",
             ) from None
-        columns = None if message.get(LESS_EXCLUDED) else schema.body["properties"].keys()
+        columns = schema.body["properties"].keys() if tells_all else None
         for route in routes:
             for warning in route.sink.warnings(columns) if route.sink is not None else ():
                 self._warn(warning)
         self._routes[stream] = routes
         self._schema_lines[stream] = line
+        if self._validates:
+            check = self._checks[stream] = RecordCheck(schema.body)
+            for warning in check.warnings(stream):
+                self._warn(warning)
 
     def load(
         self,
@@ -121,11 +134,15 @@ class Streams:
             mark = self.replay.mark(line)
         if self._left is not None:
             self._count_down()
+        violation = self._checks[stream].violation(record) if self._validates else None
         for route in routes:
             ticket = settlement.issue(route.origin, line)
             if mark is not None:
                 mark.wait_for(ticket)
-            route.load(record, ticket, self._loader, settlement, is_sound=is_sound)
+            if violation is None:
+                route.load(record, ticket, self._loader, settlement, is_sound=is_sound)
+            else:
+                route.refuse(record, ticket, self._loader, settlement, violation)
 
     def load_batch(self, message: Mapping[str, Any]) -> None:
         """Load the records of a BATCH message's files.
@@ -135,11 +152,13 @@ class Streams:
             SpotzeeError: The run has to stop.
         """
         stream = message["stream"]
-        for record in records_of(message):
+        for number, record in enumerate(records_of(message), start=1):
             line = codec.encode({"type": "RECORD", "stream": stream, "record": record})
             self.load(stream, record, line, is_sound=False)
+            if not number % _RECORDS_PER_LOOK:
+                self._loader.keep_up()
 
-    def pass_over_batch(self, message: Mapping[str, Any], line: str | bytes) -> None:
+    def pass_over_batch(self, message: Mapping[str, Any]) -> None:
         """Leave the files of a stream that is not loaded alone; count what they should hold."""
         stream, count = message["stream"], message.get("batch_size")
         if not isinstance(count, int) or isinstance(count, bool):
@@ -148,9 +167,8 @@ class Streams:
                 " records not counted",
             )
             return
-        for _ in range(count):
-            for route in self._routes_of(stream):
-                route.settle_unseen(line, self._settlement)
+        for route in self._routes_of(stream):
+            self._settlement.pass_over(route.origin, max(0, count))
 
     def is_loaded(self, stream: str) -> bool:
         """Say whether anything of a stream is sent.

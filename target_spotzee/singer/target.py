@@ -82,6 +82,7 @@ class TargetSpotzee(Target):
             lambda: self.mapper,
             self._sink_of,
             self._warn_once,
+            validates=self.settings.validate_records,
             limit=limit,
         )
         self.message_reader = MessageReader(self._streams.load, self._warn_of_unknown)
@@ -228,7 +229,7 @@ class TargetSpotzee(Target):
             self._assert_line_requires(message_dict, {"encoding", "manifest"})
             self._streams.load_batch(message_dict)
         else:
-            self._streams.pass_over_batch(message_dict, self.message_reader.line)
+            self._streams.pass_over_batch(message_dict)
 
     # Sinks
 
