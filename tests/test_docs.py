@@ -7,6 +7,7 @@ rest is run, parsed or looked up here.
 from __future__ import annotations
 
 import ast
+import configparser
 import inspect
 import json
 import os
@@ -141,17 +142,13 @@ def reject_line() -> str:
     return _block("json", json.dumps(json.loads(line), indent=2))
 
 
-_ROOMS = (
-    *("singer", "settings", "schemas", "mapping", "fields", "objects", "delivery", "api"),
-    *("outcome", "run", "records", "codec", "exceptions", "__main__", "sandbox"),
-)
-"""The packages and the modules beside them, in the order in which to read them."""
-
-
 def package_table() -> str:
-    """What each package holds, by its docstring, and its modules."""
+    """What each package holds, by its docstring, and its modules; imports only go down."""
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    layers = re.findall(r"\w+", contracts["importlinter:contract:house"]["layers"])
     lines = ["| in `target_spotzee/` | holds | modules |", "|---|---|---|"]
-    for name in _ROOMS:
+    for name in (*layers, "sandbox"):
         doc = inspect.getdoc(import_module(f"target_spotzee.{name}")) or ""
         holds = doc.splitlines()[0].replace("``", "`")
         modules = sorted(path.stem for path in (PACKAGE / name).glob("[a-z]*.py"))
