@@ -1,3 +1,4 @@
+# CONTRIBUTING.md lists all targets.
 # make demo: a real tap loads 2,350 customers into a local Spotzee
 # make unit: the fast tests, in half a minute
 # make test: ruff, mypy, import-linter and all tests; CI adds make demo, make audit and other Pythons
@@ -72,6 +73,8 @@ postgres: $(READY)
 faults: $(READY) $(MELTANO_READY) postgres
 	@$(BIN)/python -m tests.meltano.faults
 
+# Renews what the documentation shows of the program, and what Meltano is told of it; docs/faults.md
+# is renewed by `make chaos WRITE=docs/faults.md`.
 docs: $(READY) $(TAP_READY)
 	@$(BIN)/python -m tests.test_docs
 	@$(BIN)/python -m tests.meltano.definition

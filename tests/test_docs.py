@@ -1,4 +1,4 @@
-"""What the README shows is what the program does.
+"""What the documentation shows is what the program does.
 
 ``make docs`` (``python -m tests.test_docs``) renews the parts between ``<!-- name -->`` marks; the
 rest is run, parsed or looked up here.
@@ -6,6 +6,7 @@ rest is run, parsed or looked up here.
 
 from __future__ import annotations
 
+import ast
 import configparser
 import inspect
 import json
@@ -13,7 +14,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
@@ -23,29 +25,48 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import yaml
 
 import target_spotzee
 from target_spotzee import exceptions, run
 from target_spotzee.api import answers
-from target_spotzee.api.answers import Again, Answer, Delivered, Refused, StaleKey
+from target_spotzee.api.answers import Answer, Delivered, Refused, Retry, StaleKey
 from target_spotzee.exceptions import RecordError, RunError
 from target_spotzee.mapping.streams import StreamConfig, read_streams
 from target_spotzee.mapping.users import Mapping
+from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED
+from target_spotzee.outcome import summary as summaries
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
 from target_spotzee.outcome.summary import Records, Requests, Summary
 from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
-from target_spotzee.sandbox.__main__ import FAULTS
-from target_spotzee.settings.declaration import problems, read_settings
+from target_spotzee.sandbox.__main__ import DELAYS, FAULTS, HABITS, option
+from target_spotzee.settings.configuration import read_environment
+from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA, problems, read_settings
 from tests import singer
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
 from tests.strategies import encode
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
 PACKAGE = Path(target_spotzee.__file__).parent
+
+PAGES: dict[str, tuple[set[str], set[str]]] = {
+    "README.md": ({"demo", "settings"}, {"json config", "bash run"}),
+    "CHANGELOG.md": (set(), set()),
+    "CONTRIBUTING.md": ({"packages"}, set()),
+    "SECURITY.md": (set(), set()),
+    "docs/delivery.md": (set(), set()),
+    "docs/faults.md": (set(), set()),
+    "docs/mapping.md": (set(), {"json entry", "json record", "json user", "json reject"}),
+    "docs/meltano.md": (set(), set()),
+    "docs/operations.md": (set(), set()),
+    "docs/rejects.md": ({"reject"}, {"bash run"}),
+    "docs/sandbox.md": (set(), {"json faults", "python run"}),
+    "docs/summary.md": ({"figures", "summary"}, set()),
+}
+"""Every page: its generated parts, and the code blocks that are tested by what they do."""
 
 
 # What is generated
@@ -60,15 +81,22 @@ def about() -> dict[str, Any]:
 
 
 def settings_table() -> str:
-    """The settings, the SDK's own after ours."""
+    """The settings, and the names of those that the SDK adds."""
     schema = about()
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, setting in schema["properties"].items():
+    for name in CONFIG_JSONSCHEMA["properties"]:
+        setting = schema["properties"][name]
         default = setting.get("default")
         shown = "required" if name in schema["required"] else f"`{json.dumps(default)}`"
         meaning = setting["description"].replace("|", "\\|") + _range(setting)
         lines.append(f"| `{name}` | {'' if shown == '`null`' else shown} | {meaning} |")
-    return "\n".join(lines).replace('`"', "`").replace('"`', "`")
+    others = [f"`{name}`" for name in schema["properties"].keys() - CONFIG_JSONSCHEMA["properties"]]
+    more = (
+        "For [stream maps](https://sdk.meltano.com/en/latest/stream_maps.html) and flattening, the"
+        f" Singer SDK adds {', '.join(sorted(others))}."
+    )
+    table = "\n".join(lines).replace('`"', "`").replace('"`', "`")
+    return f"{table}\n\n{textwrap.fill(more, 100, break_on_hyphens=False)}"
 
 
 def _range(setting: dict[str, Any]) -> str:
@@ -79,18 +107,23 @@ def _range(setting: dict[str, Any]) -> str:
 
 
 def demo_run() -> str:
-    """What ``make demo`` prints once its environments are there."""
-    # A warning of the SDK's, on one of the Pythons, that holds a path of this machine.
-    environ = {**os.environ, "PYTHONWARNINGS": "ignore:Python 3.10 reached its end of life"}
-    output = subprocess.check_output(
-        [ROOT / "demo" / "run"], stderr=subprocess.STDOUT, env=environ, text=True
-    )
+    """What ``make demo`` prints once its environments are there, without the log on stderr."""
+    output = subprocess.check_output([ROOT / "demo" / "run"], text=True)
     return _block("console", f"$ make demo\n{output}")
 
 
 def demo_summary() -> str:
     """The summary file that the demo left."""
-    return _block("json", (ROOT / ".demo" / "summary.json").read_text(encoding="utf-8"))
+    return _block("json", _summary_file().read_text(encoding="utf-8"))
+
+
+def demo_figures() -> str:
+    """The same as the log has it."""
+    return _block("console", summaries.as_text(json.loads(_summary_file().read_bytes())))
+
+
+def _summary_file() -> Path:
+    return ROOT / ".demo" / "summary.json"
 
 
 def reject_line() -> str:
@@ -109,16 +142,17 @@ def reject_line() -> str:
     return _block("json", json.dumps(json.loads(line), indent=2))
 
 
-def module_table() -> str:
-    """Every module and the first line of its docstring, from the top layer down."""
+def package_table() -> str:
+    """What each package holds, by its docstring, and its modules; imports only go down."""
     contracts = configparser.ConfigParser()
     contracts.read(ROOT / ".importlinter")
-    layers = contracts["importlinter:contract:way"]["layers"]
-    names = [name.removeprefix("target_spotzee.") for name in re.findall(r"[\w.]+", layers)]
-    lines = ["| module | holds |", "|---|---|"]
-    for name in [*names, "sandbox"]:
+    layers = re.findall(r"\w+", contracts["importlinter:contract:house"]["layers"])
+    lines = ["| in `target_spotzee/` | holds | modules |", "|---|---|---|"]
+    for name in (*layers, "sandbox"):
         doc = inspect.getdoc(import_module(f"target_spotzee.{name}")) or ""
-        lines.append(f"| `{name}` | {doc.splitlines()[0].replace('``', '`')} |")
+        holds = doc.splitlines()[0].replace("``", "`")
+        modules = sorted(path.stem for path in (PACKAGE / name).glob("[a-z]*.py"))
+        lines.append(f"| `{name}` | {holds} | {', '.join(modules)} |")
     return "\n".join(lines)
 
 
@@ -127,55 +161,63 @@ def _block(language: str, text: str) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "demo": demo_run,
+    "demo": demo_run,  # first, since others show what it left
     "settings": settings_table,
+    "packages": package_table,
     "reject": reject_line,
+    "figures": demo_figures,
     "summary": demo_summary,
-    "modules": module_table,
 }
 
 
-def generated(name: str, text: str) -> re.Match[str]:
-    found = re.search(rf"(?<=<!-- {name} -->\n)(.*?)(?=<!-- /{name} -->)", text, re.DOTALL)
-    assert found, name
+def generated(name: str) -> re.Match[str]:
+    """Find a generated part, on whichever page it is."""
+    (page,) = (page for page, (parts, _) in PAGES.items() if name in parts)
+    found = re.search(rf"(?<=<!-- {name} -->\n)(.*?)(?=<!-- /{name} -->)", read(page), re.DOTALL)
+    assert found, f"{page} has no part {name}"
     return found
 
 
 def renew() -> None:
     """Write the generated parts anew."""
-    text = README.read_text(encoding="utf-8")
     for name, make in GENERATED.items():
-        part = generated(name, text)
-        text = f"{text[: part.start()]}\n{make()}\n\n{text[part.end() :]}"
-    README.write_text(text, encoding="utf-8")
+        (page,) = (page for page, (parts, _) in PAGES.items() if name in parts)
+        part = generated(name)
+        text = f"{part.string[: part.start()]}\n{make()}\n\n{part.string[part.end() :]}"
+        (ROOT / page).write_text(text, encoding="utf-8")
 
 
 # Reading it
 
 
-@pytest.fixture(scope="module")
-def readme() -> str:
-    return README.read_text(encoding="utf-8")
+def read(page: str) -> str:
+    """Return a page's text."""
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def blocks(text: str, *kinds: str) -> list[tuple[str, str]]:
+def prose(page: str) -> str:
+    """Return a page without its code blocks and comments."""
+    return re.sub(r"^```.*?^```$|<!--.*?-->", "", read(page), flags=re.DOTALL | re.MULTILINE)
+
+
+def blocks(page: str, *kinds: str) -> list[tuple[str, str]]:
     """Return the code blocks with these info strings, in order: info string and content."""
-    found = re.findall(r"^```([^\n]+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [(kind, content) for kind, content in found if kind in kinds]
+    found = re.findall(r"^```([^\n]*)\n(.*?)^```$", read(page), re.DOTALL | re.MULTILINE)
+    return [(kind, content) for kind, content in found if not kinds or kind in kinds]
 
 
-def section(text: str, title: str) -> str:
+def section(page: str, title: str) -> str:
     """Return what stands below a heading, until the next of its rank."""
-    _, _, rest = text.partition(f"\n## {title}\n")
-    assert rest, title
+    _, _, rest = read(page).partition(f"\n## {title}\n")
+    assert rest, f"{page} has no section {title}"
     return rest.partition("\n## ")[0]
 
 
 def rows(text: str) -> list[list[str]]:
     """Return the cells of all table rows but the headings."""
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [row for row in cells if row[0] not in ("answer", "code", "figure", "field")]
+    body = re.sub(r"^\|.*\n\|[ :|-]+$", "", text, flags=re.MULTILINE)
+    lines = [line for line in body.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def stable(text: str) -> str:
@@ -194,45 +236,109 @@ def stable(text: str) -> str:
     return text
 
 
-class TestGenerated:
-    """The README's generated parts are what would be generated now; ``make docs`` renews them."""
+class TestPages:
+    """The documentation as a whole."""
 
-    @pytest.mark.parametrize("name", ["settings", "reject", "modules"])
-    def test_part_is_up_to_date(self, readme: str, name: str) -> None:
-        assert generated(name, readme)[0].strip() == GENERATED[name]()
+    def test_each_page_is_known_and_has_its_blocks(self) -> None:
+        found = {str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*"))}
+        assert {page for page in found if page.endswith(".md")} == PAGES.keys()
+        for page, expected in PAGES.items():
+            marks = set(re.findall(r"^<!-- (\w+) -->$", read(page), re.MULTILINE))
+            kinds = {kind for kind, _ in blocks(page) if " " in kind}
+            assert (page, (marks, kinds)) == (page, expected)
+
+    def test_the_readme_is_read_in_ten_minutes(self) -> None:
+        assert len(prose("README.md").split()) <= 2000
+
+    def test_the_readme_leads_to_every_page(self) -> None:
+        led = {row[0].partition("](")[2][:-1] for row in rows(read("README.md"))}
+        assert PAGES.keys() - {"README.md"} <= led
+
+    @pytest.mark.parametrize("page", [*PAGES, "benchmarks/README.md"])
+    def test_links_lead_somewhere(self, page: str) -> None:
+        for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+            if link.startswith("https://"):
+                continue
+            name, _, anchor = link.partition("#")
+            path = (ROOT / page).parent / name if name else ROOT / page
+            assert _installed(path.resolve()).exists(), link
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in {
+                    re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings
+                }, link
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_what_can_be_copied_parses(self, page: str) -> None:
+        for kind, content in blocks(page):
+            language = kind.partition(" ")[0]
+            if language == "json":
+                json.loads(content)
+            elif language == "yaml":
+                yaml.safe_load(content)
+            elif language == "python":
+                ast.parse(content)
+            elif language == "bash":
+                subprocess.run(["bash", "-n"], input=content.encode(), check=True)
+            else:
+                assert language in ("", "console")
+
+
+def _installed(path: Path) -> Path:
+    """Return where a file is; the package may be installed elsewhere, and its folder gone."""
+    here = ROOT / PACKAGE.name
+    return PACKAGE / path.relative_to(here) if path.is_relative_to(here) else path
+
+
+class TestGenerated:
+    """Generated parts are what would be generated now; ``make docs`` renews them."""
+
+    @pytest.mark.parametrize("name", ["settings", "reject", "packages"])
+    def test_part_is_up_to_date(self, name: str) -> None:
+        assert generated(name)[0].strip() == GENERATED[name]()
 
     @pytest.mark.skipif(
         not (ROOT / ".venv-tap" / "ready").exists(), reason="the demo's tap is not installed"
     )
-    def test_the_demo_prints_what_the_first_screen_shows(self, readme: str) -> None:
-        assert stable(generated("demo", readme)[0]).strip() == stable(demo_run())
-        assert stable(generated("summary", readme)[0]).strip() == stable(demo_summary())
+    def test_the_demo_prints_what_the_first_screen_shows(self) -> None:
+        for name, make in GENERATED.items():
+            if name in ("demo", "figures", "summary"):
+                assert stable(generated(name)[0]).strip() == stable(make())
 
-    def test_every_module_is_listed(self, readme: str) -> None:
-        listed = {row[0].strip("`") for row in rows(generated("modules", readme)[0])}
-        modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-        assert modules <= listed
+    def test_the_first_screen_shows_no_log_lines(self) -> None:
+        shown = generated("demo")[0]
+        assert "row 5" in shown
+        assert not re.search(r"INFO|METRIC|\d\d:\d\d:\d\d,\d", shown)
+
+    def test_every_package_and_module_is_listed(self) -> None:
+        listed = {row[0].strip("`") for row in rows(generated("packages")[0])}
+        assert listed == {
+            path.stem for path in PACKAGE.glob("[a-z]*") if path.suffix != ".typed"
+        } | {"__main__"}
+
+    def test_the_page_of_faults_has_every_line(self) -> None:
+        lines = [tuple(row[:3]) for row in rows(read("docs/faults.md"))[:-1]]
+        assert lines == [(row.name, delivery, str(count)) for row, delivery, count in CELLS]
 
 
 class TestMappingGuide:
     """Each example of the mapping guide, through the real mapping."""
 
-    def examples(self, text: str) -> list[tuple[dict[str, Any], dict[str, Any], str, Any]]:
-        found = []
+    def examples(self) -> Iterator[tuple[dict[str, Any], dict[str, Any], str, Any]]:
         entry: dict[str, Any] = {}
         record: dict[str, Any] = {}
-        for kind, content in blocks(text, "json entry", "json record", "json user", "json reject"):
+        kinds = ("json entry", "json record", "json user", "json reject")
+        for kind, content in blocks("docs/mapping.md", *kinds):
             parsed = json.loads(content, parse_float=Decimal)
             if kind == "json entry":
                 entry = parsed
             elif kind == "json record":
                 record = parsed
             else:
-                found.append((entry, record, kind, parsed))
-        return found
+                yield entry, record, kind, parsed
 
-    def test_what_goes_in_comes_out_as_shown(self, readme: str) -> None:
-        examples = self.examples(readme)
+    def test_what_goes_in_comes_out_as_shown(self) -> None:
+        examples = [*self.examples()]
         assert len(examples) > 5
         for entry, record, kind, expected in examples:
             entries = read_streams({"customers": entry}, StreamConfig())
@@ -248,47 +354,51 @@ class TestMappingGuide:
                 assert user == expected
 
 
-MEANINGS = {"delivered": Delivered, "again": Again, "refused": Refused, "new key": StaleKey}
+MEANINGS = {"delivered": Delivered, "retry": Retry, "refused": Refused, "new key": StaleKey}
 
 
 class TestTables:
     """What tables say, the code does."""
 
-    def test_answers_lead_where_the_table_says(self, readme: str) -> None:
-        found = rows(section(readme, "What each answer leads to"))
+    def test_answers_lead_where_the_table_says(self) -> None:
+        found = rows(section("docs/delivery.md", "What each answer leads to"))
         assert len(found) > 10
-        for statuses, codes, kind, _ in found:
-            expected = MEANINGS.get(kind)
+        for statuses, codes, leads_to, _ in found:
+            expected = MEANINGS.get(leads_to)
             for status in re.findall(r"\d\w\w", statuses.replace("3xx", "301 302 307 308")):
+                kind = USERS_QUEUED if status == "204" else USERS_BATCH
                 for code in re.findall(r"`(\w+)`", codes) or [None]:
                     body = {"code": code, "results": [] if codes else [{"index": 0}]}
                     answer = Answer(int(status), {}, json.dumps(body).encode())
                     now = datetime.now(timezone.utc)
-                    if kind == "stop":
+                    if leads_to == "stop":
                         with pytest.raises(RunError):
-                            answers.read(answer, 1, synchronous=True, now=now)
+                            answers.read(answer, kind, 1, now)
                     else:
-                        meaning = answers.read(answer, 1, synchronous=status != "204", now=now)
-                        assert expected, kind
+                        meaning = answers.read(answer, kind, 1, now)
+                        assert expected, leads_to
                         assert isinstance(meaning, expected), (status, code, meaning)
 
-    def test_exit_codes_and_their_order(self, readme: str) -> None:
-        text = section(readme, "Exit codes")
+    def test_exit_codes_and_their_order(self) -> None:
+        text = section("README.md", "Exit codes")
         order = re.search(r"in this order counts: ([\d, ]+)\.", text)
         assert order
         assert tuple(map(int, order[1].split(","))) == run._BY_WEIGHT
         assert sorted(int(row[0]) for row in rows(text)) == sorted(run._BY_WEIGHT)
+        advised = rows(section("docs/operations.md", "What to do after each exit code"))
+        codes = ", ".join(row[0] for row in advised).split(", ")
+        assert sorted(map(int, codes)) == sorted(run._BY_WEIGHT)
         for error in (exceptions.SettingsError, exceptions.MappingError):
             assert error.exit_code == 2
         assert exceptions.RunError.exit_code == 1
         assert exceptions.RejectLimitError.exit_code == 3
 
-    def test_every_figure_of_the_summary_is_explained(self, readme: str) -> None:
-        text = section(readme, "Summary")
+    def test_every_figure_of_the_summary_is_explained(self) -> None:
+        text = section("docs/summary.md", "The summary")
         figures = {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
         expected = {*Records.__slots__, *Requests.__slots__, "p50_ms", "p95_ms"}
         assert figures == expected - {"durations_ms"}
-        ((_, shown),) = blocks(text, "json")
+        ((_, shown),) = blocks("docs/summary.md", "json")
         real = Summary("run").as_dict(exit_code=0, seconds=1, held_at=None, why=None)
         assert json.loads(shown).keys() == real.keys()
         identity = re.search(r"Always `read` = (.*?), for", text, re.DOTALL)
@@ -296,76 +406,103 @@ class TestTables:
         ends = re.findall(r"`(\w+)`", identity[1])
         assert [*Records.__slots__] == ["read", *ends]
 
+    def test_every_code_of_a_reject_is_explained(self) -> None:
+        sources = "".join(
+            path.read_text(encoding="utf-8")
+            for path in PACKAGE.rglob("*.py")
+            if "sandbox" not in path.parts
+        )
+        codes = set(re.findall(r'(?:RecordError|Reason)\(\s*"(\w+)"', sources))
+        assert len(codes) > 5
+        listed = rows(section("docs/rejects.md", "Codes"))
+        assert {row[0].strip("`") for row in listed} == codes
+
+    def test_every_habit_of_the_sandbox_is_explained(self) -> None:
+        listed = rows(section("docs/sandbox.md", "Habits of the platform"))
+        options = {name for row in listed for name in re.findall(r"`(--[a-z-]+)", row[0])}
+        assert options == {option(name) for name in (*HABITS, *DELAYS)}
+
 
 class TestNames:
     """What is named exists."""
 
-    def test_names_in_code_font(self, readme: str) -> None:
+    @pytest.mark.parametrize("page", PAGES)
+    def test_names_in_code_font(self, page: str) -> None:
         sources = "".join(
             path.read_text(encoding="utf-8")
             for path in PACKAGE.rglob("*")
             if path.suffix in (".py", ".yaml")
         )
-        prose = re.sub(r"^```.*?^```$", "", readme, flags=re.DOTALL | re.MULTILINE)
-        names = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", prose))
+        names = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", prose(page)))
         settings = about()["properties"].keys()
         assert [name for name in names - settings if name not in sources] == []
 
-    def test_settings_of_the_examples(self, readme: str) -> None:
+    @pytest.mark.parametrize("page", PAGES)
+    def test_files_in_code_font(self, page: str) -> None:
+        for name in re.findall(r"`([\w/]+\.(?:py|md|toml))`", prose(page)):
+            assert (ROOT / name).exists() or (PACKAGE / name).exists(), name
+
+    def test_settings_of_the_examples(self) -> None:
         schema = about()
-        examples = blocks(readme, "json config")
+        examples = blocks("README.md", "json config")
         assert examples
         for _, example in examples:
             config = {"api_key": "sk_x", **json.loads(example)}
             assert problems(config, schema) == []
             read_settings(config, {})
 
-    def test_make_targets(self, readme: str) -> None:
-        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        named = set(re.findall(r"`make (?:\w+=\S+ )?(\w+)`", readme))
-        assert {"demo", "test"} <= named
-        assert named <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
-        assert {f"RUNS={len(CELLS)}"} == {*re.findall(r"RUNS=\d+", readme + makefile)}
+    def test_booleans_of_the_environment(self) -> None:
+        (told,) = re.findall(r"a boolean is (.*?), or the opposite", read("README.md"), re.DOTALL)
+        words = re.findall(r"`(\w+)`", told)
+        assert len(words) > 3
+        properties = CONFIG_JSONSCHEMA["properties"]
+        for word in (*words, *map(str.upper, words)):
+            found = read_environment(properties, "T_", {"T_VALIDATE_RECORDS": word})
+            assert found == {"validate_records": True}
 
-    def test_options_of_the_sandbox(self, readme: str) -> None:
+    def test_make_targets(self) -> None:
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        text = "".join(map(read, PAGES))
+        commands = re.findall(r"`make ([^`]+)`|^make ([^#\n]+)", text, re.MULTILINE)
+        words = " ".join(inline or line for inline, line in commands).split()
+        targets = {word for word in words if "=" not in word}
+        assert {"demo", "test", "unit"} <= targets
+        assert targets - set(re.findall(r"^(\w+):", makefile, re.MULTILINE)) == set()
+        given = {word.partition("=")[0] for word in words if "=" in word}
+        assert {name for name in given if f"$({name})" not in makefile} == set()
+        assert {f"RUNS={len(CELLS)}"} == {*re.findall(r"RUNS=\d+", text + makefile)}
+
+    def test_options_of_the_sandbox(self) -> None:
         command = [sys.executable, "-m", "target_spotzee.sandbox", "--help"]
         help_text = subprocess.run(command, capture_output=True, check=True).stdout.decode()
-        for option in re.findall(r"`(--[a-z-]+)", section(readme, "Sandbox")):
-            assert option in help_text
-        ((_, faults),) = blocks(readme, "json faults")
+        for name in re.findall(r"`(--[a-z-]+)", prose("docs/sandbox.md")):
+            assert name in help_text
+        ((_, faults),) = blocks("docs/sandbox.md", "json faults")
         assert faults.strip() == FAULTS
         assert [Fault.from_json(rule) for rule in json.loads(faults)]
-
-    def test_links(self, readme: str) -> None:
-        headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
-        for link in re.findall(r"\]\(([^)]+)\)", readme):
-            if link.startswith("#"):
-                assert link[1:] in anchors
-            elif not link.startswith("https://"):
-                assert (ROOT / link).exists(), link
 
 
 class TestCommands:
     """What can be copied works."""
 
-    def test_the_sandbox_in_python(self, readme: str) -> None:
-        ((_, code),) = blocks(readme, "python run")
+    def test_the_sandbox_in_python(self) -> None:
+        ((_, code),) = blocks("docs/sandbox.md", "python run")
         exec(code, {})
 
     def test_quick_start_resume_and_replay(
-        self, readme: str, sandbox: Sandbox, target: Target, tmp_path: Path
+        self, sandbox: Sandbox, target: Target, tmp_path: Path
     ) -> None:
         """A user is refused twice and arrives once the cause is mended and the file replayed."""
-        ((_, config),) = blocks(readme, "json config")
+        ((_, config),) = blocks("README.md", "json config")
         (tmp_path / "config.json").write_text(config, encoding="utf-8")
         records = [singer.record(id=number, email_address=None) for number in range(3)]
         schema = singer.schema(properties=["id", "email_address"])
         (tmp_path / "stream").write_text("".join([schema, *records, singer.state({"seen": 3})]))
-        tap = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
-        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", tap, "some-tap"])
+        command = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
+        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", command, "some-tap"])
         _script(tmp_path / "bin" / "target-spotzee", COMMAND)
-        (load, replay) = (code for _, code in blocks(readme, "bash run"))
+        ((_, load),) = blocks("README.md", "bash run")
+        ((_, replay),) = blocks("docs/rejects.md", "bash run")
         sandbox.faults.replace([Fault(effect="item_error", external_id="1", code="state_conflict")])
 
         def bash(code: str) -> None:

@@ -60,4 +60,6 @@ def test_the_page_holds_the_table_and_names_what_broke() -> None:
     assert total[0] == "all"
     assert "2 runs on 3 November 2026, seeds 7 to 8: **promises were broken in 1**" in text
     assert "of the seeds 8." in text
+    assert "- **stale**: 1. " in text
+    assert "- **missing**: 0. " in text
     assert "user 1" not in text
