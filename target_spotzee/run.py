@@ -38,7 +38,7 @@ from target_spotzee.outcome.rejects import RejectsFile
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.outcome.states import StateWriter
 from target_spotzee.outcome.summary import Requests, Summary
-from target_spotzee.settings.declaration import Settings
+from target_spotzee.settings.values import Settings
 
 STOP_GRACE_SECONDS = 9.0
 """How long requests in flight may take to end, so that the process is gone within ten."""

@@ -11,7 +11,7 @@ from target_spotzee import codec
 from target_spotzee.api.answers import Delivered
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.objects.batch import Batch
-from target_spotzee.settings.declaration import Settings
+from target_spotzee.settings.values import Settings
 
 FIGURES: Mapping[str, str] = {
     "confirmed": "would be sent",

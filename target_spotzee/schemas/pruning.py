@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import itertools
 import re
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from referencing import Registry, Specification
 
-from target_spotzee.schemas.rules import TYPES, Number, exact, frozen, is_integer, is_number
+from target_spotzee.schemas import operands
+from target_spotzee.schemas.operands import UnusableError
+from target_spotzee.schemas.rules import TYPES
 
 _MAX_DEPTH = 64
 """Of schemas within schemas; to judge by each takes some of Python's stack, which is small."""
@@ -50,10 +51,6 @@ Flaws: TypeAlias = dict[str, str]
 """What is wrong with a schema, by place (a JSON pointer)."""
 
 _Reader: TypeAlias = Callable[[Any, "_Spot"], Any]
-
-
-class _UnusableError(Exception):
-    """Says what is wrong with an operand."""
 
 
 class _Spot(NamedTuple):
@@ -153,13 +150,13 @@ class _Pruner:
             self._required: "required",
             self._ref: "$ref",
             self._dynamic_ref: "$dynamicRef $recursiveRef",
-            _pattern: "pattern",
-            _const: "const",
-            _enum: "enum",
-            _flag: "uniqueItems",
-            _number: "exclusiveMaximum exclusiveMinimum maximum minimum",
-            _step: "divisibleBy multipleOf",
-            _count: "maxContains maxItems maxLength maxProperties"
+            operands.pattern: "pattern",
+            operands.const: "const",
+            operands.enum: "enum",
+            operands.flag: "uniqueItems",
+            operands.number: "exclusiveMaximum exclusiveMinimum maximum minimum",
+            operands.step: "divisibleBy multipleOf",
+            operands.count: "maxContains maxItems maxLength maxProperties"
             " minContains minItems minLength minProperties",
         }
         return {name: reader for reader, names in readers.items() for name in names.split()}
@@ -189,7 +186,7 @@ class _Pruner:
         """Return a schema's usable part; for anything else, a schema that everything fits."""
         try:
             return self._schema(value, spot)
-        except _UnusableError as error:
+        except UnusableError as error:
             self._lose(spot, str(error))
             return {}
 
@@ -198,9 +195,9 @@ class _Pruner:
             nothing: dict[str, Any] = {"disallow": ["any"]} if self._is_draft_3 else {"not": {}}
             return {} if value else nothing
         if not isinstance(value, dict):
-            raise _UnusableError("is no schema")
+            raise UnusableError("is no schema")
         if spot.depth >= _MAX_DEPTH:
-            raise _UnusableError("is nested too deeply")
+            raise UnusableError("is nested too deeply")
         spot = spot._replace(depth=spot.depth + 1, resolver=self._resolver_in(value, spot))
         if self._ref_hides and "$ref" in value:
             pruned = self._rules({"$ref": value["$ref"]}, spot)
@@ -237,7 +234,7 @@ class _Pruner:
             losses = self._losses
             try:
                 pruned[keyword] = reader(operand, here)
-            except _UnusableError as error:
+            except UnusableError as error:
                 self._lose(here, str(error))
             else:
                 needs_all = keyword in _ALL_OR_NOTHING or (
@@ -258,7 +255,7 @@ class _Pruner:
 
     def _schemas(self, value: object, spot: _Spot) -> list[dict[str, Any]]:
         if not isinstance(value, list) or not value:
-            raise _UnusableError("is no list of schemas")
+            raise UnusableError("is no list of schemas")
         return [self._kept(inner, spot.at(place)) for place, inner in enumerate(value)]
 
     def _schema_or_schemas(
@@ -273,7 +270,7 @@ class _Pruner:
 
     def _named_schemas(self, value: object, spot: _Spot) -> dict[str, dict[str, Any]]:
         if not isinstance(value, dict):
-            raise _UnusableError("is no object")
+            raise UnusableError("is no object")
         return {name: self._kept(inner, spot.at(name)) for name, inner in value.items()}
 
     def _schemas_by_pattern(
@@ -282,37 +279,41 @@ class _Pruner:
         spot: _Spot,
     ) -> dict[re.Pattern[str], dict[str, Any]]:
         schemas = self._named_schemas(value, spot)
-        patterns = self._by_name({name: name for name in schemas}, spot, _pattern)
+        patterns = self._by_name({name: name for name in schemas}, spot, operands.pattern)
         return {pattern: schemas[name] for name, pattern in patterns.items()}
 
     def _dependencies(self, value: object, spot: _Spot) -> dict[str, Any]:
         def read(wanted: object, here: _Spot) -> Any:  # noqa: ANN401 - names or a schema
             if self._is_draft_3 and isinstance(wanted, str):
                 return [wanted]
-            return _names(wanted, here) if isinstance(wanted, list) else self._schema(wanted, here)
+            return (
+                operands.names(wanted, here)
+                if isinstance(wanted, list)
+                else self._schema(wanted, here)
+            )
 
         return self._by_name(value, spot, read)
 
     def _dependent_names(self, value: object, spot: _Spot) -> dict[str, list[str]]:
-        return self._by_name(value, spot, _names)
+        return self._by_name(value, spot, operands.names)
 
     def _by_name(self, value: object, spot: _Spot, reader: _Reader) -> dict[str, Any]:
         """Return the usable members of an object."""
         if not isinstance(value, dict):
-            raise _UnusableError("is no object")
+            raise UnusableError("is no object")
         usable = {}
         for name, inner in value.items():
             here = spot.at(name)
             try:
                 usable[name] = reader(inner, here)
-            except _UnusableError as error:
+            except UnusableError as error:
                 self._lose(here, str(error))
         return usable
 
     def _types(self, value: object, spot: _Spot) -> list[Any]:
         types = value if isinstance(value, list) else [value]
         if not types:
-            raise _UnusableError("names no type")
+            raise UnusableError("names no type")
         return [self._type(inner, spot.at(place)) for place, inner in enumerate(types)]
 
     def _type(self, value: object, spot: _Spot) -> str | dict[str, Any]:
@@ -320,10 +321,10 @@ class _Pruner:
             return self._schema(value, spot)
         if isinstance(value, str) and value in TYPES and (self._is_draft_3 or value != "any"):
             return value
-        raise _UnusableError("is no type of JSON Schema")
+        raise UnusableError("is no type of JSON Schema")
 
     def _required(self, value: object, spot: _Spot) -> bool | list[str]:
-        return _flag(value, spot) if self._is_draft_3 else _names(value, spot)
+        return operands.flag(value, spot) if self._is_draft_3 else operands.names(value, spot)
 
     # References
 
@@ -332,7 +333,7 @@ class _Pruner:
         try:
             found = spot.resolver.lookup(value)
         except Exception:  # noqa: BLE001 - it expects a valid schema, and fails in many ways
-            raise _UnusableError("leads nowhere") from None
+            raise UnusableError("leads nowhere") from None
         schema = found.contents
         name, region = self._targets.get(id(schema), ("", -1))
         if not name:
@@ -340,7 +341,7 @@ class _Pruner:
             self._edges[spot.region].add(there.region)
             return self._new_target(schema, there)
         if self._leads(region, spot.region):
-            raise _UnusableError("leads back to itself")
+            raise UnusableError("leads back to itself")
         self._edges[spot.region].add(region)
         if id(schema) in self.damaged or id(schema) in self._known:
             self._losses += 1
@@ -353,7 +354,7 @@ class _Pruner:
         losses = self._losses
         try:
             self._definitions[name.removeprefix("#/$defs/")] = self._schema(schema, spot)
-        except _UnusableError:
+        except UnusableError:
             del self._targets[id(schema)]
             raise
         if self._losses > losses:
@@ -361,7 +362,7 @@ class _Pruner:
         return name
 
     def _dynamic_ref(self, _value: object, _spot: _Spot) -> None:
-        raise _UnusableError("is not supported")
+        raise UnusableError("is not supported")
 
     def _leads(self, start: int, end: int) -> bool:
         """Say whether judging a value in one region leads to judging it in another."""
@@ -392,59 +393,3 @@ def _with_plain_limits(schema: dict[str, Any]) -> dict[str, Any]:
             if schema.pop(exclusive):
                 schema[exclusive] = schema.pop(limit)
     return schema
-
-
-def _names(value: object, _: _Spot) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise _UnusableError("is no list of names")
-    return value
-
-
-def _pattern(value: object, _: _Spot) -> re.Pattern[str]:
-    if not isinstance(value, str):
-        raise _UnusableError("is no text")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a later Python's changes are no news to users
-            return re.compile(value)
-    except (re.error, ValueError, ArithmeticError, RecursionError):
-        raise _UnusableError("is no regular expression of Python's") from None
-
-
-def _const(value: object, _: _Spot) -> Hashable:
-    try:
-        return frozen(value)
-    except RecursionError:
-        raise _UnusableError("is nested too deeply") from None
-
-
-def _enum(value: object, spot: _Spot) -> frozenset[Hashable]:
-    if not isinstance(value, list) or not value:
-        raise _UnusableError("is no list of values")
-    return frozenset(_const(option, spot) for option in value)
-
-
-def _flag(value: object, _: _Spot) -> bool:
-    if not isinstance(value, bool):
-        raise _UnusableError("is neither true nor false")
-    return value
-
-
-def _number(value: object, _: _Spot) -> Number:
-    if not is_number(value):
-        raise _UnusableError("is no number")
-    return exact(value)
-
-
-def _step(value: object, spot: _Spot) -> Number:
-    step = _number(value, spot)
-    if step <= 0:
-        raise _UnusableError("is not above 0")
-    return step
-
-
-def _count(value: object, spot: _Spot) -> Number:
-    count = _number(value, spot)
-    if not is_integer(count) or count < 0:
-        raise _UnusableError("is no count")
-    return count

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.settings.declaration import nearest_setting
+from target_spotzee.settings.problems import nearest_setting
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),

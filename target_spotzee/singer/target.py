@@ -30,7 +30,9 @@ from target_spotzee.exceptions import (
 from target_spotzee.mapping.users import Mapping
 from target_spotzee.outcome.replay import Replay
 from target_spotzee.run import Run, now
-from target_spotzee.settings import declaration
+from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
+from target_spotzee.settings.problems import problems
+from target_spotzee.settings.values import read_settings
 from target_spotzee.singer import command
 from target_spotzee.singer.lines import Lines
 from target_spotzee.singer.metrics import log_requests
@@ -55,7 +57,7 @@ class TargetSpotzee(Target):
     """
 
     name = "target-spotzee"
-    config_jsonschema = copy.deepcopy(declaration.CONFIG_JSONSCHEMA)  # the SDK adds its own to it
+    config_jsonschema = copy.deepcopy(CONFIG_JSONSCHEMA)  # the SDK adds its own to it
     default_sink_class = SpotzeeSink
     message_reader: MessageReader
 
@@ -67,7 +69,7 @@ class TargetSpotzee(Target):
         **options: Any,  # noqa: ANN401 - the SDK's own
     ) -> None:
         super().__init__(**options)
-        self.settings = declaration.read_settings(self.config, os.environ)
+        self.settings = read_settings(self.config, os.environ)
         self.run = Run(
             self.settings,
             dry_run,
@@ -153,7 +155,7 @@ class TargetSpotzee(Target):
         """Check settings by their schema; unlike the SDK's, messages don't show what was given."""
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        errors = declaration.problems(self._config, schema)
+        errors = problems(self._config, schema)
         if errors and raise_errors:
             raise ConfigValidationError("settings", errors=errors, schema=schema)
         for name in sorted(self._config.keys() - schema["properties"].keys()):
