@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from target_spotzee.api.answers import (
-    Again,
     Answer,
     Delivered,
     ItemError,
     Meaning,
     Refused,
+    Retry,
     StaleKey,
     read,
 )
 from target_spotzee.exceptions import RunError
+from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED, Kind
 from tests import strategies
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
@@ -34,9 +35,9 @@ def answer(status: int, body: Any = b"", **headers: str) -> Answer:
 
 
 def meaning(
-    status: int, body: Any = b"", *, items: int = 3, synchronous: bool = True, **headers: str
+    status: int, body: Any = b"", *, items: int = 3, kind: Kind = USERS_BATCH, **headers: str
 ) -> Meaning:
-    return read(answer(status, body, **headers), items, synchronous=synchronous, now=NOW)
+    return read(answer(status, body, **headers), kind, items, NOW)
 
 
 def results(*found: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class TestResults:
         assert meaning(200, body, items=1) == Delivered({0: expected})
 
     @pytest.mark.parametrize(
-        ("code", "again"),
+        ("code", "is_transient"),
         [
             ("rate_limited", True),
             ("service_unavailable", True),
@@ -88,8 +89,8 @@ class TestResults:
             ("unknown", False),
         ],
     )
-    def test_three_codes_are_worth_another_try(self, code: str, *, again: bool) -> None:
-        assert ItemError(code).worth_another_try is again
+    def test_three_codes_are_worth_another_try(self, code: str, *, is_transient: bool) -> None:
+        assert ItemError(code).is_transient is is_transient
 
     @pytest.mark.parametrize(
         "indexes",
@@ -110,8 +111,8 @@ class TestResults:
         self, indexes: list[int]
     ) -> None:
         found = meaning(200, results(*({"index": index} for index in indexes)))
-        assert isinstance(found, Again)
-        assert found.unusable
+        assert isinstance(found, Retry)
+        assert found.key_is_spoilt
 
     @given(st.lists(st.integers(-1, 4), max_size=5), st.sets(st.integers(0, 4)))
     def test_delivered_means_every_index_exactly_once(
@@ -150,20 +151,20 @@ class TestResults:
     def test_a_success_that_cannot_be_read_is_none(self, body: bytes) -> None:
         for status in (200, 201, 204):
             found = meaning(status, body)
-            assert isinstance(found, Again)
-            assert (found.unusable, found.limited) == (True, False)
+            assert isinstance(found, Retry)
+            assert (found.key_is_spoilt, found.limited) == (True, False)
 
 
 class TestAcceptance:
     @pytest.mark.parametrize("status", [202, 204])
     def test_nothing_more_is_due(self, status: int) -> None:
-        assert meaning(status, synchronous=False) == Delivered()
+        assert meaning(status, kind=USERS_QUEUED) == Delivered()
 
     @pytest.mark.parametrize("status", [200, 201, 206])
     def test_a_page_is_none(self, status: int) -> None:
-        found = meaning(status, b"<html>", synchronous=False)
-        assert isinstance(found, Again)
-        assert found.unusable
+        found = meaning(status, b"<html>", kind=USERS_QUEUED)
+        assert isinstance(found, Retry)
+        assert found.key_is_spoilt
 
 
 class TestTheMoment:
@@ -182,17 +183,17 @@ class TestTheMoment:
         ],
     )
     def test_passes(self, status: int, body: Any, reason: str) -> None:
-        assert meaning(status, body) == Again(reason)
-        assert meaning(status, body, Retry_After="3") == Again(reason, 3.0)
+        assert meaning(status, body) == Retry(reason)
+        assert meaning(status, body, Retry_After="3") == Retry(reason, 3.0)
 
     @pytest.mark.parametrize("body", [{"code": "rate_limited"}, b"", b"<html>", {"code": "x"}])
     def test_a_429_is_one_whatever_it_says(self, body: Any) -> None:
-        assert meaning(429, body, retry_after="10") == Again("429 rate_limited", 10.0, limited=True)
-        assert meaning(429, body) == Again("429 rate_limited", None, limited=True)
+        assert meaning(429, body, retry_after="10") == Retry("429 rate_limited", 10.0, limited=True)
+        assert meaning(429, body) == Retry("429 rate_limited", None, limited=True)
 
     def test_retry_after_may_be_a_date(self) -> None:
         found = meaning(503, Retry_After="Sun, 22 Nov 2026 12:00:07 GMT")
-        assert isinstance(found, Again)
+        assert isinstance(found, Retry)
         assert found.retry_after_seconds == 7.0
 
     def test_a_key_known_from_elsewhere(self) -> None:
@@ -222,7 +223,7 @@ class TestTheData:
         self, status: int, body: Any, error: tuple[str, str, str | None]
     ) -> None:
         assert meaning(status, body) == Refused(ItemError(*error))
-        assert meaning(status, body, synchronous=False) == Refused(ItemError(*error))
+        assert meaning(status, body, kind=USERS_QUEUED) == Refused(ItemError(*error))
 
     @pytest.mark.parametrize("spelling", ["1.email", "[1].email", "/1/email", "[1]/email"])
     def test_the_guilty_item_is_named_in_several_ways(self, spelling: str) -> None:
@@ -311,9 +312,9 @@ class TestTheRun:
         ],
     )
     def test_ends_with_what_to_do(self, status: int, body: Any, words: str) -> None:
-        for synchronous in (True, False):
+        for kind in (USERS_BATCH, USERS_QUEUED):
             with pytest.raises(RunError, match=words) as caught:
-                meaning(status, body, synchronous=synchronous, X_Request_Id="req_abc")
+                meaning(status, body, kind=kind, X_Request_Id="req_abc")
             assert str(caught.value).startswith("Request req_abc: ")
             assert f"HTTP {status}" in str(caught.value)
 
@@ -438,35 +439,35 @@ problems = st.fixed_dictionaries(
         st.sampled_from(["Retry-After", "Date", "X-Request-Id", "Idempotent-Replayed"]), st.text()
     ),
     items=st.integers(1, 4),
-    synchronous=st.booleans(),
+    kind=st.sampled_from([USERS_BATCH, USERS_QUEUED]),
 )
-@example(status=422, body=b"9" * 5000, headers={}, items=1, synchronous=True)
+@example(status=422, body=b"9" * 5000, headers={}, items=1, kind=USERS_BATCH)
 @example(
     status=200,
     body=b'{"results":[{"index":' + b"9" * 50 + b"}]}",
     headers={},
     items=1,
-    synchronous=True,
+    kind=USERS_BATCH,
 )
 @example(
     status=200,
     body=b'{"results":[{"index":1e400}]}',
     headers={},
     items=1,
-    synchronous=True,
+    kind=USERS_BATCH,
 )
 def test_any_answer_means_something_or_ends_the_run(
-    status: int, body: bytes, headers: dict[str, str], items: int, synchronous: bool
+    status: int, body: bytes, headers: dict[str, str], items: int, kind: Kind
 ) -> None:
     found: Meaning | None = None
     try:
-        found = read(Answer(status, headers, body), items, synchronous=synchronous, now=NOW)
+        found = read(Answer(status, headers, body), kind, items, NOW)
     except RunError:
         assert status < 500
     if isinstance(found, Delivered):
         assert 200 <= status < 300
         assert set(found.errors) <= set(range(items))
-        if synchronous:
+        if kind.confirms:
             indexes = sorted(result["index"] for result in json.loads(body)["results"])
             assert indexes == list(range(items))
     if isinstance(found, Refused):

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Result, Target, read_until
 
 
 def stream(count: int) -> list[str]:
-    lines = [singer.schema(properties=["id", "plan"])]
-    lines += [singer.record(id=number, plan="pro") for number in range(count)]
-    lines.append(singer.state({"read": count}))
+    lines = [tap.schema(properties=["id", "plan"])]
+    lines += [tap.record(id=number, plan="pro") for number in range(count)]
+    lines.append(tap.state({"read": count}))
     return lines
 
 
@@ -83,11 +83,11 @@ class TestItems:
     ) -> None:
         columns = ["id", "email", "plan"]
         lines = [
-            singer.schema(properties=columns),
-            singer.record(id=1, email="one@example.test", plan="a"),
+            tap.schema(properties=columns),
+            tap.record(id=1, email="one@example.test", plan="a"),
             # Spotzee's check is stricter than ours here, as it may always be.
-            singer.record(id=1, email="refused@example.test", plan="b"),
-            singer.record(id=1, plan="c"),
+            tap.record(id=1, email="refused@example.test", plan="b"),
+            tap.record(id=1, plan="c"),
         ]
         sandbox.faults.add(Fault(effect="item_error", external_id="1", nth=[1, 3]))
 
@@ -302,7 +302,7 @@ class TestRejectModes:
     def run(target: Target, sandbox: Sandbox, **settings: Any) -> Result:
         sandbox.faults.add(Fault(effect="item_error", external_id=["10", "110"]))
         lines = stream(300)
-        lines.insert(101, singer.state({"read": 100}))
+        lines.insert(101, tap.state({"read": 100}))
         return target.run(lines, **settings)
 
     def test_fail_sends_all_that_can_be_sent(self, target: Target, sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ import copy
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from target_spotzee.delivery import backlog as backlogs
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.batch import MAX_BODY_BYTES, MAX_USERS, Batch, Item
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import MAX_BODY_BYTES, MAX_ITEMS, USERS_BATCH, Kind
 from tests import strategies
 from tests.strategies import encode
 
@@ -28,10 +30,12 @@ def user_of(
     return User({**payload, **({"data": data} if data else {})})
 
 
-def filled(backlog: Backlog, users: Iterable[User], now: float = 0.0) -> Backlog:
+def filled(
+    backlog: Backlog, users: Iterable[User], now: float = 0.0, *, kind: Kind = USERS_BATCH
+) -> Backlog:
     users = list(users)
     for user, ticket in zip(users, strategies.tickets(len(users)), strict=True):
-        backlog.add(user, encode(user), ticket, now)
+        backlog.add(strategies.item_of(user, ticket, kind=kind), user.payload, now)
     return backlog
 
 
@@ -42,12 +46,14 @@ def taken(backlog: Backlog, now: float = 0.0) -> list[Batch]:
 
 def settle(backlog: Backlog, batch: Batch, now: float = 0.0) -> None:
     for item in batch.items:
-        backlog.leave([item], now)
+        backlog.release([item], now)
 
 
-def sent_in_order(users: Iterable[User], max_users: int = MAX_USERS) -> list[Batch]:
+def sent_in_order(
+    users: Iterable[User], max_items: int = MAX_ITEMS, *, kind: Kind = USERS_BATCH
+) -> list[Batch]:
     """Send everything, one batch at a time."""
-    backlog = filled(Backlog("run", max_users, max_records=10**6), users)
+    backlog = filled(Backlog("run", max_items, max_records=10**6), users, kind=kind)
     backlog.closing = True
     found = []
     while (batch := backlog.take(0.0)) is not None:
@@ -55,6 +61,10 @@ def sent_in_order(users: Iterable[User], max_users: int = MAX_USERS) -> list[Bat
         found.append(batch)
         settle(backlog, batch)
     return found
+
+
+def body_length(batch: Batch) -> int:
+    return len(batch.request.body or b"")
 
 
 def numbers(items: Iterable[Item]) -> list[int]:
@@ -70,7 +80,7 @@ class TestFolding:
             user_of("c"),
         ]
         assert numbers(batch.items) == [1, 3, 2]
-        assert batch.body == (
+        assert batch.request.body == (
             b'[{"external_id":"a","anonymous_id":"b","data":{"n":1,"m":2}},{"external_id":"c"}]'
         )
 
@@ -87,14 +97,14 @@ class TestFolding:
     def test_one_that_is_under_way_is_left_alone(self) -> None:
         backlog = filled(Backlog("run", 1), [user_of("a", n=1)])
         (first,) = taken(backlog)
-        body = first.body
+        request = first.request
         filled(backlog, [user_of("a", n=2)])
         assert strategies.user_in(first.items[0]) == user_of("a", n=1)
         assert len(first.items[0].parts) == 1
-        assert first.body == body
+        assert first.request == request
 
     def test_ids_of_another_spelling_are_not_the_same(self) -> None:
-        assert [batch.body for batch in sent_in_order([user_of("a"), user_of("A")])] == [
+        assert [batch.request.body for batch in sent_in_order([user_of("a"), user_of("A")])] == [
             b'[{"external_id":"a"}]',
             b'[{"external_id":"A"}]',
         ]
@@ -117,7 +127,7 @@ class TestFolding:
         half = "x" * (MAX_BODY_BYTES // 2)
         found = sent_in_order([user_of("a", p=half), user_of("a", q=half)])
         assert [numbers(batch.items) for batch in found] == [[1], [2]]
-        assert max(len(batch.body) for batch in found) <= MAX_BODY_BYTES
+        assert max(map(body_length, found)) <= MAX_BODY_BYTES
 
 
 class TestTaking:
@@ -149,7 +159,7 @@ class TestTaking:
     def test_one_that_was_held_waits_from_when_it_could_leave(self) -> None:
         backlog = filled(Backlog("run", 1, wait_seconds=60.0), [user_of("a", n=1)])
         (first,) = taken(backlog)
-        backlog.max_users = 2
+        backlog.max_items = 2
         filled(backlog, [user_of("a", n=2)], now=10.0)
         assert backlog.due_at == math.inf
         assert backlog.take(1e9) is None
@@ -173,7 +183,8 @@ class TestTaking:
     def test_nor_does_one_whose_users_fill_a_body(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backlogs, "MAX_BODY_BYTES", 100)
         backlog = Backlog("run", 5, max_records=5)
-        filled(backlog, [user_of("a", x="y" * 40), user_of("b", x="y" * 40)])
+        kind = replace(USERS_BATCH, max_bytes=100)
+        filled(backlog, [user_of("a", x="y" * 40), user_of("b", x="y" * 40)], kind=kind)
         assert backlog.full
         assert [len(batch.items) for batch in taken(backlog)] == [1]
 
@@ -189,12 +200,12 @@ class TestTaking:
         assert (len(backlog), backlog.full) == (20, False)
         assert [item.ids[0] for item in first.items] == ["u0", "u1"]
 
-    def test_a_batch_is_full_once_a_body_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(backlogs, "MAX_BODY_BYTES", 100)
+    def test_a_batch_is_full_once_a_body_is(self) -> None:
+        kind = replace(USERS_BATCH, max_bytes=100)
         backlog = Backlog("run", 5, max_records=500)
-        filled(backlog, [user_of("a", x="y" * 20), user_of("b", x="y")])
+        filled(backlog, [user_of("a", x="y" * 20), user_of("b", x="y")], kind=kind)
         assert backlog.take(0.0) is None
-        filled(backlog, [user_of("b", x="y" * 40)])
+        filled(backlog, [user_of("b", x="y" * 40)], kind=kind)
         assert not backlog.full
         assert [numbers(batch.items) for batch in taken(backlog)] == [[1]]
 
@@ -217,7 +228,7 @@ class TestTaking:
         assert [numbers(batch.items) for batch in taken(backlog)] == [[3]]
 
     def test_batches_are_numbered_in_the_run(self) -> None:
-        found = sent_in_order(map(user_of, "abc"), max_users=1)
+        found = sent_in_order(map(user_of, "abc"), max_items=1)
         assert [(batch.run_id, batch.number) for batch in found] == [
             ("run", "1"),
             ("run", "2"),
@@ -232,7 +243,7 @@ class TestTaking:
             (batch,) = taken(backlog)
             settle(backlog, batch)
             found.append(batch)
-        assert found[0].body == found[2].body
+        assert found[0].request.body == found[2].request.body
         assert len({batch.key for batch in found}) == 3
 
 
@@ -259,21 +270,20 @@ class TestLimits:
         limit = 150
         users = [User({"external_id": name, "data": {"x": "é" * size}}) for name, size in sizes]
         fitting = [user for user in users if len(encode(user)) <= limit - 2]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(backlogs, "MAX_BODY_BYTES", limit)
-            found = sent_in_order(fitting)
-        assert all(batch.items and len(batch.body) <= limit for batch in found)
+        found = sent_in_order(fitting, kind=replace(USERS_BATCH, max_bytes=limit))
+        assert all(batch.items and body_length(batch) <= limit for batch in found)
         assert sum(len(numbers(batch.items)) for batch in found) == len(fitting)
 
     @pytest.mark.parametrize("others", [[], ["b"]])
     def test_the_largest_user_that_fits_travels_alone(self, others: list[str]) -> None:
         backlog = filled(Backlog("run"), map(user_of, others))
-        (ticket,) = strategies.tickets(1)
-        backlog.add(user_of("a"), b"x" * (MAX_BODY_BYTES - 2), ticket, 0.0)
+        item = strategies.item_of(user_of("a"))
+        item.body = b"x" * (MAX_BODY_BYTES - 2)
+        backlog.add(item, user_of("a").payload, 0.0)
         backlog.closing = True
         found = taken(backlog)
         assert [len(batch.items) for batch in found] == [1] * (len(others) + 1)
-        assert len(found[-1].body) == MAX_BODY_BYTES
+        assert body_length(found[-1]) == MAX_BODY_BYTES
 
     def test_nothing_is_kept_of_what_was_settled(self) -> None:
         backlog = Backlog("run", 2)
@@ -283,10 +293,10 @@ class TestLimits:
             while batches := taken(backlog):
                 for batch in batches:
                     settle(backlog, batch)
-        assert (len(backlog), backlog._bytes, backlog._ready_bytes) == (0, 0, 0)
+        assert (len(backlog), backlog._bytes) == (0, 0)
         assert not backlog._queues
         assert not backlog._ahead
-        assert not backlog._ready
+        assert [(ready.since, ready.bytes) for ready in backlog._ready.values()] == [({}, 0)]
 
 
 @given(
@@ -296,14 +306,14 @@ class TestLimits:
     st.randoms(use_true_random=False),
 )
 def test_any_schedule_keeps_users_apart_and_in_order_and_comes_to_an_end(
-    users: list[User], max_users: int, max_records: int, chance: random.Random
+    users: list[User], max_items: int, max_records: int, chance: random.Random
 ) -> None:
     """Records come, batches leave and users settle in any order that a run can see.
 
     A retry, a split or a single re-send shows as a user that settles late.
     """
     before = copy.deepcopy(users)
-    backlog = Backlog("run", max_users, max_records=max_records)
+    backlog = Backlog("run", max_items, max_records=max_records)
     coming = list(zip(users, strategies.tickets(len(users)), strict=True))
     under_way: list[Item] = []
     settled: list[Item] = []
@@ -315,18 +325,19 @@ def test_any_schedule_keeps_users_apart_and_in_order_and_comes_to_an_end(
         batch = backlog.take(0.0) if not steps or chance.random() < 0.5 else None
         if batch is not None:
             owned = set(chain.from_iterable(item.identities for item in under_way))
-            assert owned.isdisjoint(batch.identities), "two requests share an identity"
-            assert len(set(batch.identities)) == len(batch.identities)
-            assert 1 <= len(batch.items) <= max_users
+            identities = strategies.identities_in(batch)
+            assert owned.isdisjoint(identities), "two requests share an identity"
+            assert len(set(identities)) == len(identities)
+            assert 1 <= len(batch.items) <= max_items
             under_way += batch.items
             continue
         assert steps, "something waits for nobody and yet does not leave"
         if chance.choice(steps) == 0:
             user, ticket = coming.pop(0)
-            backlog.add(user, encode(user), ticket, 0.0)
+            backlog.add(strategies.item_of(user, ticket), user.payload, 0.0)
         else:
             item = under_way.pop(chance.randrange(len(under_way)))
-            backlog.leave([item], 0.0)
+            backlog.release([item], 0.0)
             settled.append(item)
         assert len(backlog) <= max_records
 

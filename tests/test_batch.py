@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from target_spotzee.codec import decode
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.attempts import Trace
-from target_spotzee.objects.batch import Batch, Item, fold
+from target_spotzee.objects.attempts import Attempts
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import fold_users
 from tests import strategies
 from tests.strategies import encode
 
@@ -45,32 +46,32 @@ class TestFolding:
                 "data": {"plan": None, "address": {"city": "Sydney"}},
             }
         )
-        assert decode(fold(encode(earlier), later)) == {
+        assert fold_users(earlier.payload, later.payload) == {
             "external_id": "a",
             "email": None,
             "phone": "+61400123456",
             "data": {"plan": None, "address": {"city": "Sydney"}, "n": 1},
         }
 
-    def test_leaves_the_later_user_as_it_was(self) -> None:
-        later = User({"external_id": "a", "data": {"n": 2}})
-        before = copy.deepcopy(later)
-        fold(encode(User({"external_id": "a", "data": {"n": 1}})), later)
-        assert later == before
+    def test_leaves_both_users_as_they_were(self) -> None:
+        users = [User({"external_id": "a", "data": {"n": number}}) for number in range(2)]
+        before = copy.deepcopy(users)
+        fold_users(users[0].payload, users[1].payload)
+        assert users == before
 
     def test_keeps_every_digit(self) -> None:
         numbers = {"d": Decimal("1.50"), "i": 2**100, "z": Decimal("-0.0"), "e": Decimal("1E+30")}
         earlier = encode(User({"external_id": "a", "data": numbers}))
-        folded = fold(earlier, User({"external_id": "a", "data": {"n": 1}}))
-        assert folded == earlier[:-2] + b',"n":1}}'
+        folded = fold_users(decode(earlier), {"external_id": "a", "data": {"n": 1}})
+        assert encode(User(folded)) == earlier[:-2] + b',"n":1}}'
 
     @given(st.lists(strategies.users("a"), min_size=2, max_size=6))
     def test_a_folded_user_is_what_one_by_one_would_leave(self, users: list[User]) -> None:
         same = [User({**user.payload, "external_id": "a", "anonymous_id": "b"}) for user in users]
-        folded = encode(same[0])
+        folded = same[0].payload
         for user in same[1:]:
-            folded = fold(folded, user)
-        assert strategies.spotzee_after([User(decode(folded))]) == strategies.spotzee_after(same)
+            folded = fold_users(folded, user.payload)
+        assert strategies.spotzee_after([User(folded)]) == strategies.spotzee_after(same)
 
 
 class TestEncoding:
@@ -97,7 +98,7 @@ class TestParts:
     @given(st.integers(2, 100))
     def test_halves_keep_every_user_once(self, count: int) -> None:
         batch = batch_of(count)
-        first, second = batch.halves(Trace())
+        first, second = batch.halves()
         assert [*first.items, *second.items] == batch.items
         assert abs(len(first.items) - len(second.items)) <= 1
 
@@ -109,18 +110,19 @@ class TestParts:
             if len(part.items) == 1:
                 alone.append(part)
             else:
-                waiting.extend(part.halves(Trace()))
+                waiting.extend(part.halves())
         assert {batch.items[0].ids[0] for batch in alone} == {
             f"u{number}" for number in range(count)
         }
         assert len({batch.key for batch in alone}) == count
 
     def test_a_part_that_is_tried_again_carries_on_and_another_begins_afresh(self) -> None:
-        whole = Batch("run", "1", batch_of(3).items, attempts=2)
-        trace = Trace(attempts=3, spent_seconds=2.5, doubtful_until=9.0)
-        again, afresh = whole.part([], trace, again=True), whole.part([], trace)
-        assert (again.spent_seconds, again.attempts, again.doubtful_until) == (2.5, 5, 9.0)
-        assert (afresh.spent_seconds, afresh.attempts, afresh.doubtful_until) == (0.0, 0, 9.0)
+        attempts = Attempts(earlier=2, made=3, spent_seconds=2.5, doubtful_until=9.0)
+        whole = Batch("run", "1", batch_of(3).items, attempts)
+        retry, afresh = whole.part([], is_retry=True).attempts, whole.part([]).attempts
+        assert (retry.spent_seconds, retry.earlier, retry.doubtful_until) == (2.5, 5, 9.0)
+        assert (afresh.spent_seconds, afresh.earlier, afresh.doubtful_until) == (0.0, 0, 9.0)
+        assert (retry.made, afresh.made) == (0, 0)
 
     def test_a_folded_user_comes_apart_into_its_records_in_order(self) -> None:
         users = [User({"external_id": "a", "data": {"n": number}}) for number in range(3)]
@@ -154,7 +156,7 @@ class TestKeys:
             found = []
             for number, users in enumerate(runs + runs):
                 whole = Batch(run_id, str(number), batch(*users).items)
-                parts = (*whole.halves(Trace()), whole.part(whole.items, Trace()))
+                parts = (*whole.halves(), whole.part(whole.items))
                 found += [part.key for part in (whole, *parts) if part.items]
             return found
 
@@ -167,6 +169,8 @@ class TestKeys:
 
     def test_change_with_run_number_and_body(self) -> None:
         items = batch_of(2).items
+        last = items[1]
+        others = [items[0], Item(last.kind, last.ids, last.identities, b"{}", last.ticket)]
         keys = {
             batch.key
             for batch in (
@@ -175,16 +179,12 @@ class TestKeys:
                 Batch("run2", "1", items),
                 Batch("run", "1", items[:1]),
                 Batch("run", "1", items[1:]),
-                Batch(
-                    "run",
-                    "1",
-                    [items[0], Item(items[1].ids, items[1].identities, b"{}", items[1].ticket)],
-                ),
+                Batch("run", "1", others),
             )
         }
         assert len(keys) == 6
 
     def test_a_retry_has_the_same_bytes_and_key(self) -> None:
         batch = batch_of(2)
-        assert batch.body is batch.body
+        assert batch.request is batch.request
         assert batch.key is batch.key

@@ -11,10 +11,8 @@ from datetime import datetime, timezone
 from target_spotzee.api.answers import Delivered
 from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
-from target_spotzee.api.gate import Gate
-from target_spotzee.api.pacing import Pacer
+from target_spotzee.api.limits import Gate, Pacer
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.attempts import Trace
 from target_spotzee.objects.batch import Batch
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import strategies
@@ -75,6 +73,6 @@ def test_a_request_that_broke_had_to_connect_or_was_refused_is_no_measure_for_ot
             if number == 5:
                 sandbox.faults.add(Fault(effect="rate_limited", retry_after="0", times=1))
             item = strategies.item_of(User({"external_id": "a"}), *strategies.tickets(1))
-            assert client.send(Batch("run", str(number), [item]), Trace()) == Delivered()
+            assert client.send(Batch("run", str(number), [item])) == Delivered()
             after.append(gate.untypical)
     assert after == [1, 1, 1, 3, 3, 4, 4]

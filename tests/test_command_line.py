@@ -13,7 +13,7 @@ import pytest
 from target_spotzee.__main__ import main
 from target_spotzee.sandbox import Sandbox
 from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
-from tests import singer
+from tests import tap
 from tests.process import PROGRAM, Target
 
 
@@ -47,7 +47,7 @@ def test_about_in_markdown(target: Target) -> None:
 
 def test_input_from_a_file(target: Target, sandbox: Sandbox) -> None:
     path = target.folder / "stream.singer"
-    path.write_text(singer.schema() + singer.record(id=1) + singer.state({"a": 1}))
+    path.write_text(tap.schema() + tap.record(id=1) + tap.state({"a": 1}))
     config = str(target.configure())
     done = target.command(["--config", config, "--input", str(path)])
     assert done.returncode == 0, done.stderr
@@ -59,14 +59,14 @@ def test_later_configurations_win(target: Target, sandbox: Sandbox) -> None:
     config = str(target.configure(batch_size_rows=100))
     other = target.folder / "other.json"
     other.write_text('{"batch_size_rows": 1}')
-    lines = singer.schema() + singer.record(id=1) + singer.record(id=2)
+    lines = tap.schema() + tap.record(id=1) + tap.record(id=2)
     done = target.command(["--config", config, "--config", str(other)], stdin=lines)
     assert done.returncode == 0, done.stderr
     assert len(sandbox.requests) == 2
 
 
 def test_the_summary_on_stderr_and_in_the_file_are_the_same(target: Target, tmp_path: Path) -> None:
-    result = target.run([singer.schema(), singer.record(id=1), singer.record(id=None)])
+    result = target.run([tap.schema(), tap.record(id=1), tap.record(id=None)])
     assert result.exit_code == 3
     assert "2 read, 1 confirmed, 1 rejected" in result.stderr
     assert "1 identity_missing: record customers:2" in result.stderr

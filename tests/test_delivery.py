@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import model, singer
+from tests import model, tap
 from tests.process import Target
 
 CUSTOMER_COLUMNS = {
@@ -82,9 +82,9 @@ def test_2350_customers_arrive_field_by_field_in_24_requests(
     delivery: str,
     counted: str,
 ) -> None:
-    lines = [singer.schema(properties=CUSTOMER_COLUMNS)]
-    lines += [singer.record(**customer(number)) for number in range(2350)]
-    lines.append(singer.state({"bookmarks": {"customers": 2349}}))
+    lines = [tap.schema(properties=CUSTOMER_COLUMNS)]
+    lines += [tap.record(**customer(number)) for number in range(2350)]
+    lines.append(tap.state({"bookmarks": {"customers": 2349}}))
 
     result = target.run(lines, delivery=delivery, streams={"customers": CUSTOMER_ENTRY})
 
@@ -96,7 +96,7 @@ def test_2350_customers_arrive_field_by_field_in_24_requests(
 
 
 def test_requests_carry_what_the_contract_asks_for(target: Target, sandbox: Sandbox) -> None:
-    target.run([singer.schema(), singer.record(id=1)], run_id="nightly")
+    target.run([tap.schema(), tap.record(id=1)], run_id="nightly")
 
     (request,) = sandbox.requests
     assert request.json == [{"external_id": "1"}]
@@ -110,8 +110,8 @@ def test_requests_carry_what_the_contract_asks_for(target: Target, sandbox: Sand
 
 def test_one_in_flight_and_four_leave_the_same_users_and_never_overlap(tmp_path: Path) -> None:
     records = model.updates(6000, users=400, seed=20)
-    lines = [singer.schema(properties=model.COLUMNS, keys=["external_id"])]
-    lines += [singer.record(**record) for record in records]
+    lines = [tap.schema(properties=model.COLUMNS, keys=["external_id"])]
+    lines += [tap.record(**record) for record in records]
     after = []
     for in_flight in (1, 4):
         with Sandbox(latency_ms=3) as sandbox:
@@ -132,8 +132,8 @@ class TestLastRecordWins:
         sandbox: Sandbox,
     ) -> None:
         plans = ["a", "b", "a"]
-        lines = [singer.schema(properties=["id", "plan"])]
-        lines += [singer.record(id=7, plan=plan) for plan in plans]
+        lines = [tap.schema(properties=["id", "plan"])]
+        lines += [tap.record(id=7, plan=plan) for plan in plans]
 
         target.run(lines, batch_size_rows=1, max_in_flight=1, run_id="same")
 
@@ -146,7 +146,7 @@ class TestLastRecordWins:
         sandbox: Sandbox,
     ) -> None:
         for plan in ("a", "b", "a"):
-            lines = [singer.schema(properties=["id", "plan"]), singer.record(id=7, plan=plan)]
+            lines = [tap.schema(properties=["id", "plan"]), tap.record(id=7, plan=plan)]
             assert target.run(lines, run_id="same").exit_code == 0
         assert sandbox.users["7"]["data"] == {"plan": "a"}
         assert sandbox.requests[-1].replayed is False
@@ -158,7 +158,7 @@ class TestLastRecordWins:
     ) -> None:
         for plan in ("a", "b", "a"):
             sandbox.faults.replace([Fault(effect="status", status=503, first=1)])
-            lines = [singer.schema(properties=["id", "plan"]), singer.record(id=7, plan=plan)]
+            lines = [tap.schema(properties=["id", "plan"]), tap.record(id=7, plan=plan)]
             assert target.run(lines, run_id="same").exit_code == 0
         assert sandbox.users["7"]["data"] == {"plan": "a"}
 
@@ -170,8 +170,8 @@ class TestLastRecordWins:
         """Keys are not enforced here, so the lost request runs once more, a second late."""
         sandbox.options.idempotency = False
         sandbox.faults.add(Fault(effect="late", seconds=1, first=1))
-        lines = [singer.schema(properties=["id", "plan"])]
-        lines += [singer.record(id=7, plan=plan) for plan in ("old", "new")]
+        lines = [tap.schema(properties=["id", "plan"])]
+        lines += [tap.record(id=7, plan=plan) for plan in ("old", "new")]
         result = target.run(lines, batch_size_rows=1, timeout_seconds=2)
         assert result.exit_code == 0
         plans = [user["data"]["plan"] for user in sandbox.history("7")]
@@ -179,21 +179,21 @@ class TestLastRecordWins:
 
     def test_after_a_schema_change_mid_stream(self, target: Target, sandbox: Sandbox) -> None:
         lines = [
-            singer.schema(properties=["id", "plan"]),
-            singer.record(id=1, plan="old"),
-            singer.schema(properties=["id", "plan", "seats"]),
-            singer.record(id=1, plan="new", seats=3),
-            singer.schema(properties=["id", "plan"]),
-            singer.record(id=1, plan="newest"),
+            tap.schema(properties=["id", "plan"]),
+            tap.record(id=1, plan="old"),
+            tap.schema(properties=["id", "plan", "seats"]),
+            tap.record(id=1, plan="new", seats=3),
+            tap.schema(properties=["id", "plan"]),
+            tap.record(id=1, plan="newest"),
         ]
         target.run(lines)
         assert sandbox.users["1"]["data"] == {"plan": "newest", "seats": 3}
 
     def test_when_two_streams_feed_one_user(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [singer.schema("crm", ["id", "plan"]), singer.schema("shop", ["id", "plan"])]
+        lines = [tap.schema("crm", ["id", "plan"]), tap.schema("shop", ["id", "plan"])]
         for number in range(300):
             stream = ("crm", "shop")[number % 2]
-            lines.append(singer.record(stream, id=number % 3, plan=number))
+            lines.append(tap.record(stream, id=number % 3, plan=number))
 
         target.run(lines, batch_size_rows=2)
 
@@ -207,10 +207,10 @@ class TestLastRecordWins:
     ) -> None:
         columns = ["external_id", "anonymous_id", "plan"]
         lines = [
-            singer.schema(properties=columns, keys=[]),
-            singer.record(external_id=None, anonymous_id="cookie", plan="guest"),
-            singer.record(external_id="ada", anonymous_id="cookie", plan="member"),
-            singer.record(external_id="ada", anonymous_id=None, plan="patron"),
+            tap.schema(properties=columns, keys=[]),
+            tap.record(external_id=None, anonymous_id="cookie", plan="guest"),
+            tap.record(external_id="ada", anonymous_id="cookie", plan="member"),
+            tap.record(external_id="ada", anonymous_id=None, plan="patron"),
         ]
         target.run(lines)
         assert sandbox.users["ada"]["data"] == {"plan": "patron"}
@@ -221,8 +221,8 @@ class TestLastRecordWins:
     def test_when_ids_differ_in_case_only(self, tmp_path: Path) -> None:
         with Sandbox(case_blind=True, latency_ms=20) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
-            lines = [singer.schema(properties=["id", "plan"])]
-            lines += [singer.record(id=name, plan=name) for name in ("Ada", "ADA", "ada")]
+            lines = [tap.schema(properties=["id", "plan"])]
+            lines += [tap.record(id=name, plan=name) for name in ("Ada", "ADA", "ada")]
             target.run(lines)
             (user,) = sandbox.users.values()
         assert user["data"] == {"plan": "ada"}
@@ -231,8 +231,8 @@ class TestLastRecordWins:
 
 class TestSdkFeatures:
     def test_stream_maps_rename_filter_and_multiply(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [singer.schema(properties=["id", "plan"])]
-        lines += [singer.record(id=number, plan="pro") for number in range(4)]
+        lines = [tap.schema(properties=["id", "plan"])]
+        lines += [tap.record(id=number, plan="pro") for number in range(4)]
         maps = {
             "customers": {"tier": "plan.upper()", "plan": None, "__filter__": "id != 2"},
             "copies": {"__source__": "customers", "id": "'copy-' + str(id)"},
@@ -248,8 +248,8 @@ class TestSdkFeatures:
     def test_flattening_unfolds_objects(self, target: Target, sandbox: Sandbox) -> None:
         address = {"type": "object", "properties": {"city": {"type": "string"}}}
         lines = [
-            singer.schema(properties={"id": {"type": "integer"}, "address": address}),
-            singer.record(id=1, address={"city": "Perth"}),
+            tap.schema(properties={"id": {"type": "integer"}, "address": address}),
+            tap.record(id=1, address={"city": "Perth"}),
         ]
         target.run(lines, flattening_enabled=True, flattening_max_depth=2)
         assert sandbox.users["1"]["data"] == {"address__city": "Perth"}
@@ -261,8 +261,8 @@ class TestSdkFeatures:
             "TARGET_SPOTZEE_BATCH_SIZE_ROWS": "2",
             "TARGET_SPOTZEE_STREAMS": json.dumps({"customers": {"exclude": ["plan"]}}),
         }
-        lines = [singer.schema(properties=["id", "plan"])]
-        lines += [singer.record(id=number, plan="pro") for number in range(4)]
+        lines = [tap.schema(properties=["id", "plan"])]
+        lines += [tap.record(id=number, plan="pro") for number in range(4)]
 
         out = target.command(["--config", "ENV"], env=environment, stdin="".join(lines))
 
@@ -286,11 +286,11 @@ class TestSdkFeatures:
             "manifest": [path.as_uri()],
         }
         lines = [
-            singer.schema(properties=["id", "plan"]),
-            *(singer.record(id=number, plan="pro") for number in range(250, 255)),
-            singer.line(batch),
-            *(singer.record(id=number, plan="pro") for number in range(255, 260)),
-            singer.state({"a": 1}),
+            tap.schema(properties=["id", "plan"]),
+            *(tap.record(id=number, plan="pro") for number in range(250, 255)),
+            tap.line(batch),
+            *(tap.record(id=number, plan="pro") for number in range(255, 260)),
+            tap.state({"a": 1}),
         ]
 
         result = target.run(lines)
@@ -303,10 +303,10 @@ class TestSdkFeatures:
         assert sum(map(int, counted)) == 260, "the SDK's metric has some twice, or not at all"
 
     def test_records_from_before_a_new_schema_are_in_the_metric_too(self, target: Target) -> None:
-        lines = [singer.schema(properties=["id"])]
-        lines += [singer.record(id=number) for number in range(150)]
-        lines += [singer.schema(properties=["id", "plan"])]
-        lines += [singer.record(id=number, plan="pro") for number in range(150, 290)]
+        lines = [tap.schema(properties=["id"])]
+        lines += [tap.record(id=number) for number in range(150)]
+        lines += [tap.schema(properties=["id", "plan"])]
+        lines += [tap.record(id=number, plan="pro") for number in range(150, 290)]
         result = target.run(lines)
         assert result.records == {"read": 290, "confirmed": 290}
         counted = re.findall(r'"record_count","value":(-?\d+)', result.stderr)
@@ -318,7 +318,7 @@ class TestSdkFeatures:
         sandbox: Sandbox,
     ) -> None:
         message = {"type": "ACTIVATE_VERSION", "stream": "anything", "version": 1}
-        lines = [singer.line(message), singer.schema(), singer.record(id=1), singer.line(message)]
+        lines = [tap.line(message), tap.schema(), tap.record(id=1), tap.line(message)]
         result = target.run(lines)
         assert result.exit_code == 0
         assert result.stderr.count("ACTIVATE_VERSION") == 1
@@ -331,9 +331,9 @@ class TestSdkFeatures:
     ) -> None:
         properties = {"id": {"type": "integer"}, "age": {"type": "integer"}}
         lines = [
-            singer.schema(properties=properties),
-            singer.record(id=1, age="forty-two"),
-            singer.record(id=2, age=42),
+            tap.schema(properties=properties),
+            tap.record(id=1, age="forty-two"),
+            tap.record(id=2, age=42),
         ]
         result = target.run(lines, validate_records=True)
         assert result.exit_code == 3
@@ -344,9 +344,9 @@ class TestSdkFeatures:
 
 class TestWarnings:
     def test_numbers_that_arrive_as_strings_are_told_once(self, target: Target) -> None:
-        lines = [singer.schema(properties=["id", "seats", "postcode", "name"])]
+        lines = [tap.schema(properties=["id", "seats", "postcode", "name"])]
         lines += [
-            singer.record(id=number, seats=str(number), postcode="0800", name="7th")
+            tap.record(id=number, seats=str(number), postcode="0800", name="7th")
             for number in range(1, 250)
         ]
         result = target.run(lines)
@@ -354,7 +354,7 @@ class TestWarnings:
         assert result.stderr.count(warning) == 1
 
     def test_an_identity_that_looks_like_an_address_is_told(self, target: Target) -> None:
-        lines = [singer.schema(properties=["e-mail"], keys=["e-mail"])]
-        result = target.run([*lines, singer.record(**{"e-mail": "a@example.test"})])
+        lines = [tap.schema(properties=["e-mail"], keys=["e-mail"])]
+        result = target.run([*lines, tap.record(**{"e-mail": "a@example.test"})])
         assert result.exit_code == 0
         assert "looks like an e-mail address" in result.stderr

@@ -21,22 +21,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_spotzee.api.answers import Delivered, ItemError, Refused
-from target_spotzee.api.gate import Gate, StoppedError
-from target_spotzee.api.pacing import Pacer
+from target_spotzee.api.limits import Gate, Pacer, StoppedError
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.wakeup import Wakeup
+from target_spotzee.delivery.workers import Workers
 from target_spotzee.exceptions import RunError, SpotzeeError
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.attempts import Trace
 from target_spotzee.objects.batch import Batch
+from target_spotzee.objects.kinds import USERS_BATCH
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import RejectsFile
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.outcome.summary import Records, Summary
 from target_spotzee.records import Origin
-from tests import model
+from tests import model, strategies
 
 ORIGIN = Origin(
     "users", '{"type":"SCHEMA","stream":"users","schema":{"properties":{}}}', str.isupper
@@ -62,19 +62,20 @@ class Spotzee:
     _inside: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
-        trace.attempts = 1
+    def send(self, batch: Batch) -> Delivered | Refused:
+        batch.attempts.made = 1
         chance = random.Random(f"{self.seed} {batch.number}")
+        identities = strategies.identities_in(batch)
         with self._lock:
-            self.overlaps += [name for name in batch.identities if self._inside[name]]
-            self._inside.update(batch.identities)
+            self.overlaps += [name for name in identities if self._inside[name]]
+            self._inside.update(identities)
         time.sleep(0)  # let the other workers in
         with self._lock:
-            self._inside.subtract(batch.identities)
+            self._inside.subtract(identities)
             return self._answer(batch, chance)
 
     def _answer(self, batch: Batch, chance: random.Random) -> Delivered | Refused:
-        users = json.loads(batch.body)
+        users = json.loads(batch.request.body or b"")
         bad = {i for i, user in enumerate(users) if f"had_{BAD}" in user["data"]}
         if bad and chance.random() < 0.5:
             guilty = {i: ItemError("validation_failed") for i in bad}
@@ -103,42 +104,52 @@ class Course:
     ahead: list[int]
 
 
+@dataclass
+class Way:
+    """The parts of a run that a test asks."""
+
+    loader: Loader
+    settlement: Settlement
+    summary: Summary
+    gate: Gate
+
+    def load(self, user: User, line: str = "") -> None:
+        self.loader.load(user, self.settlement.issue(ORIGIN, line), USERS_BATCH)
+
+
 @contextmanager
-def loader_to(
+def way_to(
     spotzee: Spotzee,
     write_state: Any,
     *,
     max_in_flight: int,
     batch_size: int,
     rejects: RejectsFile | None = None,
-    reject_mode: str = "skip",
-) -> Iterator[tuple[Loader, Summary, Gate]]:
+    skip_rejects: bool = True,
+) -> Iterator[Way]:
     summary = Summary("run")
-    settlement = Settlement(Ledger(), summary, rejects, write_state, reject_mode=reject_mode)
+    settlement = Settlement(Ledger(), summary, rejects, write_state, skip_rejects=skip_rejects)
     gate = Gate(Pacer(10**6, time.monotonic, random.random))
     wakeup = Wakeup()
     backlog = Backlog("run", batch_size, max_records=max_in_flight * batch_size)
     dispatcher = Dispatcher(
-        lambda: spotzee,
         backlog,
-        settlement,
-        summary.requests,
+        Workers(lambda: spotzee, gate.close, wakeup.wake, max_in_flight),
         gate,
-        wakeup,
+        settlement,
         time.monotonic,
-        max_in_flight=max_in_flight,
         max_retry_seconds=10**6,
     )
     loader = Loader(
-        backlog,
         dispatcher,
         settlement,
         wakeup,
         time.monotonic,
         progress=str,
+        records_per_look=batch_size,
     )
     try:
-        yield loader, summary, gate
+        yield Way(loader, settlement, summary, gate)
     finally:
         loader.stop(grace_seconds=10)
         loader.close()
@@ -155,27 +166,26 @@ def run(steps: list[Any], *, max_in_flight: int, batch_size: int, seed: int) -> 
     def write_state(state: str) -> None:
         position = int(state)
         printed.append(position)
-        records = summary.records()
+        records = way.summary.records()
         if records.confirmed + records.folded + records.rejected < position:
             ahead.append(position)
 
-    with loader_to(
+    with way_to(
         spotzee,
         write_state,
         max_in_flight=max_in_flight,
         batch_size=batch_size,
-    ) as (loader, summary, _):
+    ) as way:
         for step in steps:
             if step is None:
-                loader.checkpoint(str(len(read)))
+                way.loader.checkpoint(str(len(read)))
                 continue
             read.append(step)
             id_, plan = step
-            user = User({"external_id": id_, "data": {"plan": plan, f"had_{plan}": True}})
-            loader.take(user, loader.settlement.issue(ORIGIN, ""))
-        loader.checkpoint(str(len(read)))
-        loader.finish()
-        return Course(printed, summary.records(), spotzee, ahead)
+            way.load(User({"external_id": id_, "data": {"plan": plan, f"had_{plan}": True}}))
+        way.loader.checkpoint(str(len(read)))
+        way.loader.finish()
+        return Course(printed, way.summary.records(), spotzee, ahead)
 
 
 ids = st.sampled_from([f"u{number}" for number in range(8)])
@@ -245,48 +255,47 @@ def test_the_bad_record_of_a_folded_user_is_lost_alone() -> None:
 class TestAFaultOfTheRun:
     def test_what_came_back_is_settled_and_nothing_new_starts(self) -> None:
         class Failing(Spotzee):
-            def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
-                gate.pass_through()
+            def send(self, batch: Batch) -> Delivered | Refused:
+                way.gate.pass_through()
                 sent.append(batch.number)
                 if batch.number == "2":
                     queued.wait()
                     raise RunError("stop here", "req_2")
                 with suppress(StoppedError):
-                    gate.rest(60)  # until the other has failed
-                return super().send(batch, trace)
+                    way.gate.rest(60)  # until the other has failed
+                return super().send(batch)
 
         sent: list[str] = []
         queued = threading.Event()
         failure: SpotzeeError | None = None
         spotzee = Failing(seed=0, flaky=False)
-        with loader_to(spotzee, print, max_in_flight=2, batch_size=1) as (loader, summary, gate):
+        with way_to(spotzee, print, max_in_flight=2, batch_size=1) as way:
             for number in range(3):
-                user = User({"external_id": str(number), "data": {"plan": "free"}})
-                loader.take(user, loader.settlement.issue(ORIGIN, ""))
+                way.load(User({"external_id": str(number), "data": {"plan": "free"}}))
             queued.set()
             with suppress(StoppedError):
-                gate.rest(10)
-            assert gate.closed
+                way.gate.rest(10)
+            assert way.gate.closed
             try:
-                loader.finish()
+                way.loader.finish()
             except RunError as error:
                 failure = error
         assert str(failure) == "Request req_2: stop here"
         assert sorted(sent) == ["1", "2"]
-        assert summary.records().confirmed == 1
-        assert summary.records().unsettled == summary.records().read - 1
+        records = way.summary.records()
+        assert records.confirmed == 1
+        assert records.unsettled == records.read - 1
 
     def test_a_bug_in_a_worker_ends_the_run_by_name_and_place(self) -> None:
         class Broken(Spotzee):
-            def send(self, _batch: Batch, _trace: Trace) -> Delivered | Refused:
+            def send(self, _batch: Batch) -> Delivered | Refused:
                 raise ZeroDivisionError("a value")
 
         failure = ""
-        with loader_to(Broken(0), print, max_in_flight=2, batch_size=1) as (loader, _, _):
+        with way_to(Broken(0), print, max_in_flight=2, batch_size=1) as way:
             try:
-                user = User({"external_id": "1"})
-                loader.take(user, loader.settlement.issue(ORIGIN, ""))
-                loader.finish()
+                way.load(User({"external_id": "1"}))
+                way.loader.finish()
             except RunError as error:
                 failure = str(error)
         assert "unexpected ZeroDivisionError in test_dispatch.py" in failure
@@ -295,50 +304,48 @@ class TestAFaultOfTheRun:
 
 def test_a_success_is_settled_soon_though_others_are_stuck_and_nobody_wakes_for_it() -> None:
     class Stuck(Spotzee):
-        def send(self, batch: Batch, trace: Trace) -> Delivered | Refused:
+        def send(self, batch: Batch) -> Delivered | Refused:
             if batch.number == "1":
                 queued.wait()
             else:
                 with suppress(StoppedError):
-                    gate.rest(60)
-            return super().send(batch, trace)
+                    way.gate.rest(60)
+            return super().send(batch)
 
     queued = threading.Event()
     states: list[str] = []
     spotzee = Stuck(0, flaky=False)
-    with loader_to(spotzee, states.append, max_in_flight=4, batch_size=1) as (loader, _, gate):
+    with way_to(spotzee, states.append, max_in_flight=4, batch_size=1) as way:
         for number in range(7):
-            user = User({"external_id": str(number), "data": {"plan": "free"}})
-            loader.take(user, loader.settlement.issue(ORIGIN, ""))
-            loader.checkpoint(str(number))
-        wait = loader.tick()
+            way.load(User({"external_id": str(number), "data": {"plan": "free"}}))
+            way.loader.checkpoint(str(number))
+        wait = way.loader._do_what_is_due()
         queued.set()
         waited = 0.0
         while not states:
-            gate.rest(wait)
+            way.gate.rest(wait)
             waited += wait
-            wait = loader.tick()
+            wait = way.loader._do_what_is_due()
         assert states == ["0"]
         assert waited < 5
-        gate.close()
+        way.gate.close()
 
 
 def test_a_reject_is_on_disk_before_state_passes_it(tmp_path: Path) -> None:
     path = tmp_path / "rejects.singer"
     sizes = []
     rejects = RejectsFile(path, "run", lambda: datetime.now(timezone.utc))
-    with loader_to(
+    with way_to(
         Spotzee(0, flaky=False),
         lambda _: sizes.append(path.stat().st_size),
         max_in_flight=1,
         batch_size=1,
         rejects=rejects,
-        reject_mode="fail",
-    ) as (loader, _, _):
+        skip_rejects=False,
+    ) as way:
         line = '{"type":"RECORD","stream":"users","record":{}}'
-        user = User({"external_id": "1", "data": {f"had_{BAD}": True}})
-        loader.take(user, loader.settlement.issue(ORIGIN, line))
-        loader.checkpoint("1")
-        loader.finish()
+        way.load(User({"external_id": "1", "data": {f"had_{BAD}": True}}), line)
+        way.loader.checkpoint("1")
+        way.loader.finish()
     rejects.close()
     assert sizes == [path.stat().st_size] != [0]

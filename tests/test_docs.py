@@ -27,10 +27,11 @@ import pytest
 import target_spotzee
 from target_spotzee import exceptions, run
 from target_spotzee.api import answers
-from target_spotzee.api.answers import Again, Answer, Delivered, Refused, StaleKey
+from target_spotzee.api.answers import Answer, Delivered, Refused, Retry, StaleKey
 from target_spotzee.exceptions import RecordError, RunError
 from target_spotzee.mapping.streams import StreamConfig, read_streams
 from target_spotzee.mapping.users import Mapping
+from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
 from target_spotzee.outcome.summary import Records, Requests, Summary
@@ -38,7 +39,7 @@ from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import FAULTS
 from target_spotzee.settings.declaration import problems, read_settings
-from tests import singer
+from tests import tap
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
 from tests.strategies import encode
@@ -96,8 +97,8 @@ def demo_summary() -> str:
 def reject_line() -> str:
     """A line of a rejects file, unfolded."""
     row = {"id": 400, "email_address": "ada@@example.com", "plan": "team"}
-    origin = Origin("customers", singer.schema(properties=row), lambda _: False)
-    ticket = Ledger().issue(origin, singer.record(**row))
+    origin = Origin("customers", tap.schema(properties=row), lambda _: False)
+    ticket = Ledger().issue(origin, tap.record(**row))
     reason = Reason("field_invalid", "email is not an e-mail address", "email")
     with TemporaryDirectory() as folder:
         path = Path(folder, "rejects.singer")
@@ -248,7 +249,7 @@ class TestMappingGuide:
                 assert user == expected
 
 
-MEANINGS = {"delivered": Delivered, "again": Again, "refused": Refused, "new key": StaleKey}
+MEANINGS = {"delivered": Delivered, "again": Retry, "refused": Refused, "new key": StaleKey}
 
 
 class TestTables:
@@ -266,9 +267,10 @@ class TestTables:
                     now = datetime.now(timezone.utc)
                     if kind == "stop":
                         with pytest.raises(RunError):
-                            answers.read(answer, 1, synchronous=True, now=now)
+                            answers.read(answer, USERS_BATCH, 1, now)
                     else:
-                        meaning = answers.read(answer, 1, synchronous=status != "204", now=now)
+                        of = USERS_QUEUED if status == "204" else USERS_BATCH
+                        meaning = answers.read(answer, of, 1, now)
                         assert expected, kind
                         assert isinstance(meaning, expected), (status, code, meaning)
 
@@ -359,11 +361,11 @@ class TestCommands:
         """A user is refused twice and arrives once the cause is mended and the file replayed."""
         ((_, config),) = blocks(readme, "json config")
         (tmp_path / "config.json").write_text(config, encoding="utf-8")
-        records = [singer.record(id=number, email_address=None) for number in range(3)]
-        schema = singer.schema(properties=["id", "email_address"])
-        (tmp_path / "stream").write_text("".join([schema, *records, singer.state({"seen": 3})]))
-        tap = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
-        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", tap, "some-tap"])
+        records = [tap.record(id=number, email_address=None) for number in range(3)]
+        schema = tap.schema(properties=["id", "email_address"])
+        (tmp_path / "stream").write_text("".join([schema, *records, tap.state({"seen": 3})]))
+        command = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
+        _script(tmp_path / "bin" / "some-tap", ["sh", "-c", command, "some-tap"])
         _script(tmp_path / "bin" / "target-spotzee", COMMAND)
         (load, replay) = (code for _, code in blocks(readme, "bash run"))
         sandbox.faults.replace([Fault(effect="item_error", external_id="1", code="state_conflict")])

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.mapping.streams import StreamConfigs, StreamConfig, read_streams, read_region
+from target_spotzee.mapping.streams import StreamConfig, StreamConfigs, read_region, read_streams
 
 DEFAULT = StreamConfig(null_values="omit", invalid_fields="null", phone_region="AU")
 

@@ -9,7 +9,7 @@ import pytest
 
 from target_spotzee.mapping.exclusion import hidden_columns
 from target_spotzee.mapping.streams import StreamConfig
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 
@@ -107,7 +107,7 @@ def test_no_canary_is_kept(target: Target, exclude: list[str], settings: dict[st
         "deep": {"word": "canary" if flat else "harmless", "town": "Bendigo"},
     }
     result = target.run(
-        [singer.schema(properties=properties), singer.record(**row)],
+        [tap.schema(properties=properties), tap.record(**row)],
         streams={"customers": {"exclude": exclude}},
         **settings,
     )
@@ -123,8 +123,8 @@ def test_the_rest_of_a_flattened_object_is_kept(target: Target) -> None:
     properties = {"id": {}, "deep": {"type": "object", "properties": {"word": {}, "town": {}}}}
     target.run(
         [
-            singer.schema(properties=properties),
-            singer.record(id=None, deep={"word": "canary", "town": "Bendigo"}),
+            tap.schema(properties=properties),
+            tap.record(id=None, deep={"word": "canary", "town": "Bendigo"}),
         ],
         streams={"customers": {"exclude": ["deep__word"]}},
         flattening_enabled=True,
@@ -136,12 +136,12 @@ def test_the_rest_of_a_flattened_object_is_kept(target: Target) -> None:
 
 def test_rejects_that_differ_in_what_is_not_kept_are_all_kept(target: Target) -> None:
     """Two users who look alike once their secrets are gone; one is delivered later."""
-    lines = [singer.schema(properties=["id", "email", "ssn"], keys=[])]
+    lines = [tap.schema(properties=["id", "email", "ssn"], keys=[])]
     for number, (id_, email) in enumerate(
         [("u1", "bad"), ("u2", "bad"), (None, "bad"), (None, "bad"), ("u1", "good@shop.com")]
     ):
         ssn = f"s{number}" if id_ is None else f"s-{id_}"
-        lines += [singer.record(id=id_, email=email, ssn=ssn), singer.state({"n": number})]
+        lines += [tap.record(id=id_, email=email, ssn=ssn), tap.state({"n": number})]
     result = target.run(
         lines,
         stream_maps={"customers": {"key": "id and md5(id)", "id": None}},
@@ -155,9 +155,9 @@ def test_rejects_that_differ_in_what_is_not_kept_are_all_kept(target: Target) ->
 
 
 def test_a_record_line_is_not_kept_but_for_its_record(target: Target) -> None:
-    line = {**json.loads(singer.record(id=None, ssn="canary")), "before": {"ssn": "canary"}}
+    line = {**json.loads(tap.record(id=None, ssn="canary")), "before": {"ssn": "canary"}}
     target.run(
-        [singer.schema(properties=["id", "ssn"]), json.dumps(line)],
+        [tap.schema(properties=["id", "ssn"]), json.dumps(line)],
         streams={"customers": {"exclude": ["ssn"]}},
     )
     kept = target.rejects_path.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target, read_until
 
 RECORDS = 3000
@@ -20,11 +20,11 @@ EVERY = 50
 
 def stream_from(position: int) -> bytes:
     """Return what a tap with this bookmark sends."""
-    lines = [singer.schema(properties=["id", "plan"])]
+    lines = [tap.schema(properties=["id", "plan"])]
     for number in range(position + 1, RECORDS + 1):
-        lines.append(singer.record(id=number % 1700, plan=number))
+        lines.append(tap.record(id=number % 1700, plan=number))
         if number % EVERY == 0:
-            lines.append(singer.state({"read": number}))
+            lines.append(tap.state({"read": number}))
     return "".join(lines).encode()
 
 
@@ -113,7 +113,7 @@ def test_a_signal_ends_every_wait(target: Target, sandbox: Sandbox, fault: Fault
     process = target.start()
     assert process.stdin is not None
     assert process.stderr is not None
-    process.stdin.write("".join([singer.schema(), singer.record(id=1)]).encode())
+    process.stdin.write("".join([tap.schema(), tap.record(id=1)]).encode())
     process.stdin.close()
     read_until(process, b"trying again", b"everybody waits")
     process.terminate()
@@ -132,7 +132,7 @@ def test_a_second_signal_does_not_wait_for_a_request_that_hangs(
     sandbox.faults.add(Fault(effect="stall", seconds=60))
     process = target.start()
     assert process.stdin is not None
-    lines = [singer.schema()] + [singer.record(id=number) for number in range(100)]
+    lines = [tap.schema()] + [tap.record(id=number) for number in range(100)]
     process.stdin.write("".join(lines).encode())
     process.stdin.flush()
     sandbox.wait_until(lambda running: running.in_flight > 0)
@@ -152,7 +152,7 @@ def test_rejects_are_written_and_their_state_printed_after_a_signal(
     sandbox.faults.add(Fault(effect="item_error", external_id="1"))
     process = target.start(batch_size_rows=2)
     assert process.stdin is not None
-    lines = [singer.schema(), singer.record(id=1), singer.record(id=2), singer.state({"read": 2})]
+    lines = [tap.schema(), tap.record(id=1), tap.record(id=2), tap.state({"read": 2})]
     process.stdin.write("".join(lines).encode())
     process.stdin.flush()
     sandbox.wait_until(lambda running: running.in_flight > 0)
@@ -169,9 +169,9 @@ def test_rejects_are_written_and_their_state_printed_after_a_signal(
 def test_a_reader_that_does_not_read_holds_up_no_signal(target: Target) -> None:
     process = target.start()
     assert process.stdin is not None
-    lines = [singer.schema()]
+    lines = [tap.schema()]
     for number in range(1, 9):
-        lines += [singer.record(id=number), singer.state({"read": number, "more": "x" * 40_000})]
+        lines += [tap.record(id=number), tap.state({"read": number, "more": "x" * 40_000})]
     process.stdin.write("".join(lines).encode())
     process.stdin.close()
     process.send_signal(signal.SIGTERM)

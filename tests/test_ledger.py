@@ -28,17 +28,17 @@ class TestAState:
     def test_without_records_before_it_is_safe_at_once(self) -> None:
         ledger = Ledger()
         ledger.checkpoint("a")
-        assert ledger.take() == "a"
+        assert ledger.take_safe() == "a"
 
     def test_waits_for_the_last_record_before_it(self) -> None:
         ledger = Ledger()
         first, second = issue(ledger, 2)
         ledger.checkpoint("a")
-        assert ledger.take() is None
+        assert ledger.take_safe() is None
         ledger.settle(second)
-        assert ledger.take() is None
+        assert ledger.take_safe() is None
         ledger.settle(first)
-        assert ledger.take() == "a"
+        assert ledger.take_safe() == "a"
 
     def test_does_not_wait_for_records_after_it(self) -> None:
         ledger = Ledger()
@@ -46,7 +46,7 @@ class TestAState:
         ledger.checkpoint("a")
         issue(ledger, 5)
         ledger.settle(before)
-        assert ledger.take() == "a"
+        assert ledger.take_safe() == "a"
 
     def test_that_is_safe_never_passes_an_older_one_that_is_not(self) -> None:
         ledger = Ledger()
@@ -55,28 +55,28 @@ class TestAState:
         (newer,) = issue(ledger)
         ledger.checkpoint("b")
         ledger.settle(newer)
-        assert ledger.take() is None
+        assert ledger.take_safe() is None
         ledger.settle(older)
-        assert ledger.take() == "b"
+        assert ledger.take_safe() == "b"
 
     def test_is_given_once(self) -> None:
         ledger = Ledger()
         ledger.checkpoint("a")
-        assert [ledger.take(), ledger.take()] == ["a", None]
+        assert [ledger.take_safe(), ledger.take_safe()] == ["a", None]
 
     def test_that_says_the_same_again_is_not_given_again(self) -> None:
         ledger = Ledger()
         given_states = []
         for state in ("a", "a", "b", "a", "a"):
             ledger.checkpoint(state)
-            given_states.append(ledger.take())
+            given_states.append(ledger.take_safe())
         assert given_states == ["a", None, "b", "a", None]
 
     def test_after_records_without_one_there_is_none(self) -> None:
         ledger = Ledger()
         (ticket,) = issue(ledger)
         ledger.settle(ticket)
-        assert ledger.take() is None
+        assert ledger.take_safe() is None
 
 
 class TestMemory:
@@ -88,9 +88,9 @@ class TestMemory:
             (ticket,) = issue(ledger)
             ledger.settle(ticket)
             assert len(ledger._stretches) <= 66
-        assert ledger.take() is None
+        assert ledger.take_safe() is None
         ledger.settle(stuck)
-        assert ledger.take() == "4999"
+        assert ledger.take_safe() == "4999"
 
     def test_grows_with_what_is_unsettled_and_shrinks_again(self) -> None:
         ledger = Ledger()
@@ -100,9 +100,9 @@ class TestMemory:
             ledger.checkpoint(str(number))
         assert len(ledger._stretches) == 501
         for ticket in reversed(waiting):
-            assert ledger.take() is None
+            assert ledger.take_safe() is None
             ledger.settle(ticket)
-        assert ledger.take() == "499"
+        assert ledger.take_safe() == "499"
         assert len(ledger._stretches) == 1
 
 
@@ -116,7 +116,7 @@ def test_the_first_record_that_holds_the_state_is_told() -> None:
     ledger.hold(first)
     assert ledger.held_at == 1
     ledger.checkpoint("a")
-    assert ledger.take() is None
+    assert ledger.take_safe() is None
 
 
 @dataclass
@@ -158,7 +158,7 @@ def test_any_course_gives_what_the_naive_rule_gives(
     given_states: list[str] = []
 
     def take() -> None:
-        state = ledger.take()
+        state = ledger.take_safe()
         assert state == naive.take()
         if state is not None:
             given_states.append(state)

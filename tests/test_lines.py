@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,11 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import target_spotzee.singer.lines
-from target_spotzee.delivery.wakeup import Wakeup
-from target_spotzee.exceptions import InterruptedRunError, RunError
+from target_spotzee.exceptions import RunError
 from target_spotzee.singer.lines import Lines
-
-LONG_SECONDS = 60.0
 
 
 @contextmanager
@@ -32,30 +28,25 @@ def pipe() -> Iterator[tuple[int, int]]:
                 os.close(fd)
 
 
-@contextmanager
-def wakeup() -> Iterator[Wakeup]:
-    made = Wakeup()
-    try:
-        yield made
-    finally:
-        made.close()
+def at_once(_fd: int) -> None:
+    """Wait for nothing: what there is to read is there."""
 
 
 def read(chunks: list[bytes]) -> list[bytes]:
     """Read chunks that each arrive only once the one before has been read."""
     left = iter(chunks)
-    with wakeup() as woken, pipe() as (reader, writer):
+    with pipe() as (reader, writer):
 
-        def tick() -> float:
+        def wait(fd: int) -> None:
+            assert fd == reader
             chunk = next(left, None)
             if chunk is None:
                 with suppress(OSError):
                     os.close(writer)
             else:
                 os.write(writer, chunk)
-            return 0.0
 
-        return list(Lines(reader, woken, tick))
+        return list(Lines(reader, wait))
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -85,12 +76,12 @@ class TestLines:
         lines = [b"x" * 200_000, b"y", b"z" * 70_000]
         path = tmp_path / "input"
         path.write_bytes(b"\n".join(lines))
-        with wakeup() as woken, path.open("rb") as file:
-            assert list(Lines(file.fileno(), woken, lambda: 0.0)) == lines
+        with path.open("rb") as file:
+            assert list(Lines(file.fileno(), at_once)) == lines
 
     def test_are_given_as_soon_as_they_are_whole(self) -> None:
-        with wakeup() as woken, pipe() as (reader, writer):
-            lines = iter(Lines(reader, woken, lambda: LONG_SECONDS))
+        with pipe() as (reader, writer):
+            lines = iter(Lines(reader, at_once))
             os.write(writer, b"one\ntw")
             assert next(lines) == b"one"
             os.write(writer, b"o\n")
@@ -108,8 +99,8 @@ class TestEndless:
         path = tmp_path / "input"
         path.write_bytes(before + b"QXZJ" * 2**20)
         seen: list[bytes] = []
-        with wakeup() as woken, path.open("rb") as file, pytest.raises(RunError) as caught:
-            seen.extend(Lines(file.fileno(), woken, lambda: 0.0))
+        with path.open("rb") as file, pytest.raises(RunError) as caught:
+            seen.extend(Lines(file.fileno(), at_once))
         number = before.count(b"\n") + 1
         assert str(caught.value).startswith(
             f"line {number} of the input is longer than 2 MiB; the tap is broken"
@@ -123,8 +114,8 @@ class TestEndless:
         lines = [b"x" * 2**20, b"y" * (2**20 - 1), b"z" * 2**20]
         path = tmp_path / "input"
         path.write_bytes(b"\n".join(lines))
-        with wakeup() as woken, path.open("rb") as file:
-            assert list(Lines(file.fileno(), woken, lambda: 0.0)) == lines
+        with path.open("rb") as file:
+            assert list(Lines(file.fileno(), at_once)) == lines
 
 
 class TestPlaces:
@@ -135,68 +126,10 @@ class TestPlaces:
         path = tmp_path / "input"
         text = b"one\n" + b"\n" + b"x" * 150_000 + b"\nthree\nlast"
         path.write_bytes(text)
-        with wakeup() as woken, path.open("rb", buffering=0) as file:
+        with path.open("rb", buffering=0) as file:
             file.seek(start)
-            lines = Lines(file.fileno(), woken, lambda: 0.0)
+            lines = Lines(file.fileno(), at_once)
             for line in lines:
                 assert text[lines.offset : lines.offset + len(line)] == line
                 assert lines.offset == 0 or text[lines.offset - 1 : lines.offset] == b"\n"
             assert lines.offset == text.index(b"last")
-
-
-class Loop:
-    """Counts the calls of what is due, and does a step of a test at each."""
-
-    def __init__(self, *steps: Callable[[], object]) -> None:
-        self.calls = 0
-        self._steps = iter(steps)
-
-    def __call__(self) -> float:
-        self.calls += 1
-        next(self._steps)()
-        return 0.0
-
-
-class TestWhileTheTapIsSilent:
-    def test_what_is_due_is_done_again_and_again(self) -> None:
-        with wakeup() as woken, pipe() as (reader, writer):
-            nothing = [lambda: None] * 20
-            loop = Loop(*nothing, lambda: os.write(writer, b"late\n"), lambda: os.close(writer))
-            assert list(Lines(reader, woken, loop)) == [b"late"]
-            assert loop.calls == 22
-
-    def test_a_wake_up_from_another_thread_is_heard(self) -> None:
-        with wakeup() as woken, pipe() as (reader, writer):
-            waiting, heard = threading.Event(), threading.Event()
-
-            def tick() -> float:
-                if waiting.is_set() and not heard.is_set():
-                    heard.set()
-                    os.close(writer)
-                waiting.set()
-                return LONG_SECONDS
-
-            def work() -> None:
-                waiting.wait()
-                woken.wake()
-                if not heard.wait(LONG_SECONDS / 4):
-                    os.write(writer, b"nobody woke\n")
-
-            worker = threading.Thread(target=work)
-            worker.start()
-            assert list(Lines(reader, woken, tick)) == []
-            worker.join()
-
-    def test_what_is_due_may_end_the_run(self) -> None:
-        def tick() -> float:
-            raise InterruptedRunError(15)
-
-        with wakeup() as woken, pipe() as (reader, _), pytest.raises(InterruptedRunError):
-            list(Lines(reader, woken, tick))
-
-    def test_what_is_due_is_done_while_lines_arrive_too(self) -> None:
-        with wakeup() as woken, pipe() as (reader, writer):
-            steps = [lambda: os.write(writer, b"a\nb\n")] * 3
-            loop = Loop(*steps, lambda: os.close(writer))
-            assert list(Lines(reader, woken, loop)) == [b"a", b"b"] * 3
-            assert loop.calls == 4

@@ -536,7 +536,9 @@ class TestOpenSchemas:
     """Document stores don't tell which columns there are."""
 
     def test_a_mapped_column_that_is_not_named_is_found_in_the_records(self) -> None:
-        entry = read_streams({"s": {"mapping": {"external_id": "_id", "email": "mail"}}}, StreamConfig())
+        entry = read_streams(
+            {"s": {"mapping": {"external_id": "_id", "email": "mail"}}}, StreamConfig()
+        )
         found = entry.find("s")
         assert found is not None
         mapping = Mapping("s", {}, ["_id"], found, is_open=True)

@@ -15,10 +15,10 @@ import requests
 import trustme
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target
 
-LINES = [singer.schema(), singer.record(id=1)]
+LINES = [tap.schema(), tap.record(id=1)]
 
 
 class Forwarder(BaseHTTPRequestHandler):

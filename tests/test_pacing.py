@@ -11,12 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from target_spotzee.api.pacing import (
-    MAX_BACKOFF_SECONDS,
-    Pacer,
-    backoff_seconds,
-    retry_after_seconds,
-)
+from target_spotzee.api.limits import Pacer
+from target_spotzee.api.waits import MAX_BACKOFF_SECONDS, backoff_seconds, retry_after_seconds
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 SPOTZEE_WINDOW_SECONDS = 10.0

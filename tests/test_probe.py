@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -14,13 +13,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from target_spotzee.api.client import Client, Endpoint
+from target_spotzee.api.client import Endpoint
 from target_spotzee.api.connection import Connection, new_session
-from target_spotzee.api.gate import Gate
-from target_spotzee.api.pacing import Pacer
+from target_spotzee.api.probe import probe
 from target_spotzee.exceptions import RunError
+from target_spotzee.objects.kinds import KINDS
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 Reply: TypeAlias = tuple[int, Any]
@@ -34,6 +33,7 @@ NO_ROLE: Reply = (403, {"status": "error", "code": "permission_denied", "message
 PAGE = b"<html>Hello</html>"
 
 PROVED = ["api_url answers", "api_key is accepted", "its role may write users"]
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 NOT_SPOTZEE = "this is no answer of Spotzee's"
 
 
@@ -84,9 +84,9 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def probe(server: Server, delivery: str = "sync") -> tuple[list[str], str]:
+def proved(server: Server, delivery: str = "sync") -> tuple[list[str], str]:
     """Return what was proved, and what is wrong."""
-    endpoint = Endpoint(server.url, "sk_x", "2026-04-28", synchronous=delivery == "sync")
+    endpoint = Endpoint(server.url, "sk_x", "2026-04-28")
     connection = Connection(
         endpoint.url,
         endpoint.headers,
@@ -94,23 +94,14 @@ def probe(server: Server, delivery: str = "sync") -> tuple[list[str], str]:
         timeout_seconds=endpoint.timeout_seconds,
         clock=time.monotonic,
     )
-    client = Client(
-        endpoint,
-        Gate(Pacer(1000, time.monotonic, random.random)),
-        connection,
-        clock=time.monotonic,
-        now=lambda: datetime.now(timezone.utc),
-        random=random.random,
-        new_key=lambda: "unused",
-    )
-    proved: list[str] = []
-    with closing(client):
+    facts: list[str] = []
+    with closing(connection):
         try:
-            for fact in client.probe():
-                proved.append(fact)  # noqa: PERF402 - the facts before an error count
+            for fact in probe(connection, KINDS["users", delivery], lambda: NOW):
+                facts.append(fact)  # noqa: PERF402 - the facts before an error count
         except RunError as error:
-            return proved, str(error)
-    return proved, ""
+            return facts, str(error)
+    return facts, ""
 
 
 @pytest.mark.parametrize(
@@ -133,7 +124,7 @@ def test_it_proves_the_key_and_the_endpoint_of_the_load_by_an_empty_batch(
     asked: list[str],
 ) -> None:
     server.replies = {**replies, endpoint: EMPTY}
-    assert probe(server, delivery) == (PROVED, "")
+    assert proved(server, delivery) == (PROVED, "")
     assert server.seen == [*((request, b"") for request in asked), (endpoint, b"[]")]
 
 
@@ -153,11 +144,11 @@ def test_an_empty_batch_may_be_refused_or_taken(
     server: Server, reply: Reply, delivery: str
 ) -> None:
     server.replies = {"GET /me": PROJECT, "POST /users/batch": reply, "PATCH /users": reply}
-    assert probe(server, delivery) == (PROVED, "")
+    assert proved(server, delivery) == (PROVED, "")
 
 
 @pytest.mark.parametrize(
-    ("replies", "proved", "words"),
+    ("replies", "count", "words"),
     [
         ({"GET /me": NO_KEY}, 0, "Spotzee does not accept the key"),
         ({"GET /users?limit=1": NO_KEY}, 0, "Spotzee does not accept the key"),
@@ -186,11 +177,11 @@ def test_an_empty_batch_may_be_refused_or_taken(
     ids=str,
 )
 def test_it_tells_a_wrong_key_from_a_wrong_address(
-    server: Server, replies: dict[str, Reply], proved: int, words: str
+    server: Server, replies: dict[str, Reply], count: int, words: str
 ) -> None:
     server.replies = replies
-    facts, wrong = probe(server)
-    assert facts == PROVED[:proved]
+    facts, wrong = proved(server)
+    assert facts == PROVED[:count]
     assert words in wrong
 
 
@@ -222,6 +213,6 @@ def test_a_load_does_not_take_a_firewall_for_the_key_s_role(
     target: Target, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(Fault(effect="status", status=403, html=True))
-    result = target.run([singer.schema(), singer.record(id=1)])
+    result = target.run([tap.schema(), tap.record(id=1)])
     assert result.exit_code == 1
     assert "firewall or proxy in between" in result.summary["state"]["why"]

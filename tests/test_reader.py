@@ -7,23 +7,36 @@ from collections import Counter
 from decimal import Decimal
 from typing import IO, Any, cast
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from target_spotzee import codec
 from target_spotzee.exceptions import RunError
+from target_spotzee.singer import reader as readers
 from target_spotzee.singer.reader import MessageReader
 from tests import strategies
+from tests.seen import SeenRecords
 
-TYPES = ("SCHEMA", "RECORD", "STATE")
+TYPES = ("SCHEMA", "STATE")
+
+
+def unknown(kind: str) -> None:
+    raise AssertionError(kind)
 
 
 def listen(*lines: str | bytes) -> list[dict[str, Any]]:
-    """Return the messages of these lines."""
-    seen: list[dict[str, Any]] = []
-    MessageReader().process_lines(as_file(lines), dict.fromkeys(TYPES, seen.append))
-    return seen
+    """Return the messages of these lines, of records what a loader needs."""
+    messages: list[dict[str, Any]] = []
+    records = SeenRecords()
+    reader = MessageReader(records, unknown)
+    reader.process_lines(as_file(lines), dict.fromkeys(TYPES, messages.append))
+    assert not (messages and records), "their order would be lost"
+    return messages or [
+        {"type": "RECORD", "stream": stream, "record": record, "is_sound": is_sound}
+        for stream, record, _, _, is_sound in records
+    ]
 
 
 def as_file(lines: Any) -> IO[str]:
@@ -33,7 +46,7 @@ def as_file(lines: Any) -> IO[str]:
 
 def states(*lines: str | bytes) -> list[str]:
     """Return the text of each state."""
-    reader = MessageReader()
+    reader = MessageReader(SeenRecords(), unknown)
     seen: list[str] = []
     reader.process_lines(as_file(lines), {"STATE": lambda _: seen.append(reader.state_text)})
     return seen
@@ -41,20 +54,19 @@ def states(*lines: str | bytes) -> list[str]:
 
 class TestMessages:
     def test_go_to_the_callback_of_their_type_and_are_counted(self) -> None:
-        reader = MessageReader()
-        seen: dict[str, list[Any]] = {"RECORD": [], "STATE": []}
+        reader = MessageReader(SeenRecords(), unknown)
+        seen: dict[str, list[Any]] = {"SCHEMA": [], "STATE": []}
         counts = reader.process_lines(
-            as_file(['{"type":"RECORD","n":1}\n', b'{"type":"STATE"}', '{"type":"RECORD","n":2}']),
+            as_file(['{"type":"SCHEMA","n":1}\n', b'{"type":"STATE"}', '{"type":"SCHEMA","n":2}']),
             {name: found.append for name, found in seen.items()},
         )
-        assert seen["RECORD"] == [{"type": "RECORD", "n": 1}, {"type": "RECORD", "n": 2}]
+        assert seen["SCHEMA"] == [{"type": "SCHEMA", "n": 1}, {"type": "SCHEMA", "n": 2}]
         assert seen["STATE"] == [{"type": "STATE"}]
-        assert counts == Counter({"RECORD": 2, "STATE": 1})
+        assert counts == Counter({"SCHEMA": 2, "STATE": 1})
 
     def test_of_an_unknown_type_are_told_and_passed_over(self) -> None:
-        reader = MessageReader()
         told: list[str] = []
-        reader.on_unknown = told.append
+        reader = MessageReader(SeenRecords(), told.append)
         for kind in ("SCHEME", "x" * 99, "iterable", "self"):
             reader.process_lines(as_file([json.dumps({"type": kind})]), {})
         assert told == ["SCHEME", "x" * 40, "iterable", "self"]
@@ -64,14 +76,20 @@ class TestMessages:
             listen("", "\n", '{"type":"STATE"}', b" \t\r\n", "oops")
 
     def test_the_line_of_a_message_is_at_hand(self) -> None:
-        reader = MessageReader()
-        assert reader.line == ""
         seen: list[tuple[str | bytes, int]] = []
-        lines: list[str | bytes] = ['{"type": "RECORD"}\n', b'{"type":  "RECORD"}']
-        reader.process_lines(
-            as_file(lines), {"RECORD": lambda _: seen.append((reader.line, reader.line_number))}
-        )
-        assert seen == [(lines[0], 1), (lines[1], 2)]
+
+        def look(*_: object, **__: object) -> None:
+            seen.append((reader.line, reader.line_number))
+
+        reader = MessageReader(look, unknown)
+        assert reader.line == ""
+        lines: list[str | bytes] = [
+            '{"type": "STATE"}\n',
+            b'{"type":"RECORD","stream":"s","record":{}}',
+            b'{"type":  "RECORD","stream":"s","record":{"x":"\\ud800"}}',
+        ]
+        reader.process_lines(as_file(lines), {"STATE": look})
+        assert seen == [(lines[0], 1), (lines[1], 2), (lines[2], 3)]
 
     @pytest.mark.parametrize(
         ("text", "value"),
@@ -87,26 +105,35 @@ class TestMessages:
     )
     @pytest.mark.parametrize("odd", ["", '"odd":"\\ud800",'])
     def test_numbers_are_exact(self, text: str, value: object, odd: str) -> None:
-        (message,) = listen(f'{{"type":"RECORD","record":{{{odd}"n":{text}}}}}')
+        (message,) = listen(f'{{"type":"RECORD","stream":"s","record":{{{odd}"n":{text}}}}}')
         assert repr(message["record"]["n"]) == repr(value)
 
     def test_of_a_doubled_name_the_last_counts(self) -> None:
         for odd in ("", "\\udfff"):
-            (message,) = listen(f'{{"type":"RECORD","a":1,"record":{{"a":"{odd}"}},"a":2}}')
+            (message,) = listen('{"type":"SCHEMA","a":1,"b":{"a":"x"},"a":2}')
             assert message["a"] == 2
+            (message,) = listen(
+                f'{{"type":"RECORD","stream":"a","record":{{"a":1,"b":"{odd}","a":2}},"stream":"b"}}'
+            )
+            assert message["stream"] == "b"
+            assert message["record"]["a"] == 2
 
     def test_of_records_may_hold_half_of_a_surrogate_pair(self) -> None:
-        for line in ('{"type":"RECORD","record":"\\uD800é"}', '{"type":"RECORD","\\udfff":"☂"}'):
-            assert listen(line) == listen(line.encode()) == [json.loads(line)]
+        start = '{"type":"RECORD","stream":"s","record":'
+        for line in (start + '"\\uD800é"}', start + '{"\\udfff":"☂"}}'):
+            expected = {**json.loads(line), "is_sound": False}
+            assert listen(line) == listen(line.encode()) == [expected]
+        (message,) = listen(start + '{"n":1},"\\udfff":"☂"}')
+        assert (message["record"], message["is_sound"]) == ({"n": 1}, False)
 
 
 class TestOrdinaryRecords:
     """They take a shorter way, which must lead to the same place."""
 
     def test_go_to_their_own_callback_and_are_counted_with_the_others(self) -> None:
-        reader = MessageReader()
-        seen: list[Any] = []
-        reader.on_record = lambda *record: seen.append(record)
+        seen = SeenRecords()
+        messages: list[Any] = []
+        reader = MessageReader(seen, unknown)
         lines: list[str | bytes] = [
             '{"type":"RECORD","stream":"a","record":{"n":1.50},"time_extracted":"now"}',
             b'{"record":{"n":2},"type":"RECORD","stream":"b"}',
@@ -114,14 +141,14 @@ class TestOrdinaryRecords:
             '{"type":"RECORD","stream":"d","record":{"n":"\\ud800"}}',
             '{"type":"STATE"}',
         ]
-        counts = reader.process_lines(as_file(lines), dict.fromkeys(TYPES, seen.append))
+        counts = reader.process_lines(as_file(lines), dict.fromkeys(TYPES, messages.append))
         assert seen == [
-            ("a", {"n": Decimal("1.50")}, lines[0]),
-            ("b", {"n": 2}, lines[1]),
-            json.loads(lines[2]),
-            json.loads(lines[3]),
-            {"type": "STATE"},
+            ("a", {"n": Decimal("1.50")}, lines[0], None, True),
+            ("b", {"n": 2}, lines[1], None, True),
+            ("c", {"n": 3}, lines[2], {"id": "x"}, True),
+            ("d", {"n": "\ud800"}, lines[3], None, False),
         ]
+        assert messages == [{"type": "STATE"}]
         assert counts == Counter(RECORD=4, STATE=1)
 
     @given(
@@ -158,23 +185,23 @@ class TestOrdinaryRecords:
     @staticmethod
     def outcome(line: str | bytes, *, short: bool) -> object:
         """What a reader makes of a line: a record, another message, or an error."""
-        reader = MessageReader()
-        seen: list[object] = []
+        records, messages = SeenRecords(), list[object]()
 
-        def on_message(message: dict[str, Any]) -> None:
-            plain = message["type"] == "RECORD" and message.get("reject") is None
-            if plain and isinstance(message.get("record"), dict) and "stream" in message:
-                seen.append((message["stream"], message["record"], line))
-            else:
-                seen.append(message)
+        def no_short_way(_line: object) -> Any:
+            raise msgspec.ValidationError
 
-        if short:
-            reader.on_record = lambda *record: seen.append(record)
-        try:
-            counts = reader.process_lines(as_file([line]), dict.fromkeys(TYPES, on_message))
-        except RunError as error:
-            return str(error)
-        return repr((seen, counts))
+        reader = MessageReader(records, lambda _: None)
+        with pytest.MonkeyPatch.context() as patch:
+            if not short:
+                patch.setattr(readers, "_decode_record", no_short_way)
+            try:
+                counts = reader.process_lines(
+                    as_file([line]), dict.fromkeys(TYPES, messages.append)
+                )
+            except RunError as error:
+                return str(error)
+        assert short or not any(is_sound for *_, is_sound in records)
+        return repr(([record for *record, _ in records], messages, counts))
 
 
 class TestBrokenLines:
@@ -238,7 +265,7 @@ class TestBrokenLines:
             listen(f'{{"type":"RECORD","stream":{stream}}}')
 
     def test_without_what_their_type_needs_are_told_by_its_name(self) -> None:
-        reader = MessageReader()
+        reader = MessageReader(SeenRecords(), unknown)
         reader.assert_line_requires({"type": "x", "a": None}, {"type", "a"})
         with pytest.raises(RunError, match="lacks record, stream; the tap is broken"):
             reader.assert_line_requires({"QXZJ": "QXZJ"}, {"stream", "record"})

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import COMMAND, PROGRAM, Result, Target
 
 CANARY = "canary@private.example"
@@ -24,7 +24,7 @@ CANARY = "canary@private.example"
 
 def stream(**columns: Any) -> list[str]:
     row = {"id": 1, "email": CANARY, **columns}
-    return [singer.schema(properties=[*row]), singer.record(**row), singer.state({"read": 1})]
+    return [tap.schema(properties=[*row]), tap.record(**row), tap.state({"read": 1})]
 
 
 def refused(result: Result, code: int, *words: str) -> None:
@@ -154,7 +154,7 @@ class TestSettings:
         done = target.command(
             ["--config", str(target.configure()), "--config", "ENV"],
             env={"TARGET_SPOTZEE_VALIDATE_RECORDS": "y"},
-            stdin=singer.line(message) + singer.record("s", id=1),
+            stdin=tap.line(message) + tap.record("s", id=1),
         )
         assert done.returncode == 3, done.stderr
 
@@ -260,9 +260,9 @@ class TestStreams:
         words: list[str],
     ) -> None:
         before = [
-            singer.schema("people", ["id"]),
-            singer.record("people", id="earlier"),
-            singer.state({"people": 1}),
+            tap.schema("people", ["id"]),
+            tap.record("people", id="earlier"),
+            tap.state({"people": 1}),
         ]
         result = target.run([*before, *stream()], streams={"people": {}, **streams})
         assert result.exit_code == 2
@@ -354,7 +354,7 @@ class TestInput:
             ([f'["{CANARY}"]\n'], ["line 1 of the input"]),
             ([f'{{"email": "{CANARY}"}}\n'], ["has no type"]),
             ([f'{{"type": "RECORD", "record": {{"email": "{CANARY}"}}}}\n'], ["lacks stream"]),
-            ([singer.record(id=1, email=CANARY)], ["before its SCHEMA"]),
+            ([tap.record(id=1, email=CANARY)], ["before its SCHEMA"]),
             (
                 [*stream()[:1], '{"type": "RECORD", "stream": "customers", "record": 1}\n'],
                 ["object"],
@@ -380,7 +380,7 @@ class TestInput:
         assert len(sandbox.users) == 1
 
     def test_a_message_of_an_unknown_type_is_passed_over(self, target: Target) -> None:
-        result = target.run([singer.line({"type": "HEARTBEAT", "a": CANARY}), *stream()])
+        result = target.run([tap.line({"type": "HEARTBEAT", "a": CANARY}), *stream()])
         assert result.exit_code == 0
         assert "HEARTBEAT" in result.stderr
         assert CANARY not in result.stderr
@@ -400,10 +400,10 @@ def test_nobody_s_data_and_no_key_is_told_at_any_log_level(
 ) -> None:
     """Canaries in every field, rejected by us and by Spotzee, at DEBUG; `result` checks the key."""
     canaries = {"id": "id-canary", "email": CANARY, "phone": "+61499canary", "name": "Zoë Canary"}
-    lines = [singer.schema(properties=["id", "email", "phone", "name", "locale"])]
-    lines += [singer.record(**canaries, locale="canary locale")]
-    lines += [singer.record(**{**canaries, "id": None}), singer.record(**{**canaries, "id": True})]
-    lines += [singer.record(name="Canary")]
+    lines = [tap.schema(properties=["id", "email", "phone", "name", "locale"])]
+    lines += [tap.record(**canaries, locale="canary locale")]
+    lines += [tap.record(**{**canaries, "id": None}), tap.record(**{**canaries, "id": True})]
+    lines += [tap.record(name="Canary")]
     fault = Fault(effect="item_error", external_id="id-canary", message=f"{CANARY} is taken")
     sandbox.faults.add(fault)
     policies: dict[str, Any] = {

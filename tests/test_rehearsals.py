@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 ROW = {
@@ -26,11 +26,11 @@ STREAMS = {
     },
 }
 LINES = [
-    singer.schema(properties=[*ROW]),
-    singer.record(**ROW),
-    singer.record(**{**ROW, "seats": 4}),
-    singer.record(**{**ROW, "id": None}),
-    singer.state({"read": 3}),
+    tap.schema(properties=[*ROW]),
+    tap.record(**ROW),
+    tap.record(**{**ROW, "seats": 4}),
+    tap.record(**{**ROW, "id": None}),
+    tap.state({"read": 3}),
 ]
 
 
@@ -175,9 +175,9 @@ def test_a_canary_sends_the_first_records_and_prints_no_state(
     target: Target,
     sandbox: Sandbox,
 ) -> None:
-    lines = [singer.schema()]
+    lines = [tap.schema()]
     for number in range(250):
-        lines += [singer.record(id=number), singer.state({"read": number})]
+        lines += [tap.record(id=number), tap.state({"read": number})]
     config = str(target.configure())
     done = target.command(["--config", config, "--limit", "7"], stdin="".join(lines))
     assert done.returncode == 0, done.stderr

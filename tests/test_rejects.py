@@ -25,6 +25,7 @@ from target_spotzee.outcome.rejects import Reason, RejectsFile
 from target_spotzee.records import Origin, Ticket
 from target_spotzee.singer.reader import MessageReader
 from tests import strategies
+from tests.seen import SeenRecords
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 BAD = Reason("field_invalid", "email is not an e-mail address", "email")
@@ -139,14 +140,14 @@ class TestARecord:
             for ticket in tickets:
                 file.write(ticket, BAD)
             file.sync()
-            seen: list[dict[str, Any]] = []
+            seen = SeenRecords()
             schemas: list[dict[str, Any]] = []
+
             with path.open() as lines:
-                MessageReader().process_lines(
-                    lines, {"RECORD": seen.append, "SCHEMA": schemas.append}
-                )
+                MessageReader(seen, print).process_lines(lines, {"SCHEMA": schemas.append})
             file.close()
-        assert repr([message["record"] for message in seen]) == repr(records)
+        assert repr([record for _, record, *_ in seen]) == repr(records)
+        assert all(is_sound for *_, is_sound in seen)
         assert [message["stream"] for message in schemas] == ["users"] * bool(records)
 
     def test_of_a_batch_file_needs_no_type(self, path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Result, Target
 
-SCHEMA = singer.schema(properties=["id", "email", "plan"])
+SCHEMA = tap.schema(properties=["id", "email", "plan"])
 
 
 def rejects(path: Path) -> list[dict[str, object]]:
@@ -39,9 +39,9 @@ def test_a_reject_that_a_newer_record_superseded_is_not_sent(
 ) -> None:
     lines = [
         SCHEMA,
-        singer.record(id=1, email="no address", plan="old"),
-        singer.record(id=2, email="no address", plan="old"),
-        singer.record(id=1, email="one@example.test", plan="new"),
+        tap.record(id=1, email="no address", plan="old"),
+        tap.record(id=2, email="no address", plan="old"),
+        tap.record(id=1, email="one@example.test", plan="new"),
     ]
     result = target.run(lines, invalid_fields="reject")
     assert result.records == {"read": 3, "confirmed": 1, "rejected": 2}
@@ -59,8 +59,8 @@ def test_a_reject_that_a_newer_record_superseded_is_not_sent(
 def test_excluded_columns_are_not_missed_in_a_rejects_file(target: Target, again: Path) -> None:
     """They are left out of it; in a tap's SCHEMA one that fits nothing may be a typo."""
     lines = [
-        singer.schema(properties=["id", "email", "ssn"]),
-        singer.record(id=1, email="no address", ssn="1"),
+        tap.schema(properties=["id", "email", "ssn"]),
+        tap.record(id=1, email="no address", ssn="1"),
     ]
     policies: dict[str, Any] = {
         "streams": {"*": {"exclude": ["ssn", "typo"]}},
@@ -82,7 +82,7 @@ def test_a_newer_record_supersedes_what_spotzee_refused_too(
     sandbox: Sandbox,
 ) -> None:
     sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
-    lines = [SCHEMA, singer.record(id=1, plan="old"), singer.record(id=1, plan="new")]
+    lines = [SCHEMA, tap.record(id=1, plan="old"), tap.record(id=1, plan="new")]
     assert target.run(lines, batch_size_rows=1).exit_code == 3
     (reject,) = rejects(target.rejects_path)
     assert reject["done"] is True
@@ -95,8 +95,8 @@ def test_an_older_record_that_arrives_later_supersedes_nothing(
     sandbox.options.latency_ms = 200
     lines = [
         SCHEMA,
-        singer.record(id=1, email="one@example.test", plan="old"),
-        singer.record(id=1, email="no address", plan="new"),
+        tap.record(id=1, email="one@example.test", plan="old"),
+        tap.record(id=1, email="no address", plan="new"),
     ]
     target.run(lines, invalid_fields="reject")
     (reject,) = rejects(target.rejects_path)
@@ -106,7 +106,7 @@ def test_an_older_record_that_arrives_later_supersedes_nothing(
 def test_a_file_can_be_sent_again_and_again(target: Target, sandbox: Sandbox, again: Path) -> None:
     """What was delivered the first time is marked; what was refused again is in the new file."""
     sandbox.faults.add(Fault(effect="item_error", external_id=["1", "2"], first=1))
-    target.run([SCHEMA, *(singer.record(id=number, plan="pro") for number in (1, 2))])
+    target.run([SCHEMA, *(tap.record(id=number, plan="pro") for number in (1, 2))])
     target.rejects_path.rename(again)
     sandbox.faults.replace([Fault(effect="item_error", external_id="2", first=1)])
 
@@ -123,19 +123,19 @@ def test_a_file_can_be_sent_again_and_again(target: Target, sandbox: Sandbox, ag
 
 
 def test_the_same_record_in_every_run_is_kept_once(target: Target) -> None:
-    lines = [SCHEMA, singer.record(id=None, plan="pro"), singer.state({"a": 1})]
+    lines = [SCHEMA, tap.record(id=None, plan="pro"), tap.state({"a": 1})]
     for _ in range(3):
         result = target.run(lines)
         assert result.exit_code == 3
         assert result.states == [{"a": 1}]
     assert len(rejects(target.rejects_path)) == 1
-    target.run([SCHEMA, singer.record(id=None, plan="free")])
+    target.run([SCHEMA, tap.record(id=None, plan="free")])
     assert len(rejects(target.rejects_path)) == 2
 
 
 def test_old_rejects_are_sent_with_a_warning(target: Target, sandbox: Sandbox, again: Path) -> None:
     sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
-    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.run([SCHEMA, tap.record(id=1, plan="pro")])
     text = target.rejects_path.read_text()
     (reject,) = rejects(target.rejects_path)
     old = datetime.now(timezone.utc) - timedelta(days=2)
@@ -150,7 +150,7 @@ def test_old_rejects_are_sent_with_a_warning(target: Target, sandbox: Sandbox, a
 
 def test_a_piped_file_is_sent_but_not_marked(target: Target, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
-    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.run([SCHEMA, tap.record(id=1, plan="pro")])
     text = target.rejects_path.read_bytes()
     target.rejects_path.unlink()
     assert target.run(text).records == {"read": 1, "confirmed": 1}
@@ -163,7 +163,7 @@ def test_a_dry_run_leaves_the_file_as_it_was(
     again: Path,
 ) -> None:
     sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
-    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.run([SCHEMA, tap.record(id=1, plan="pro")])
     target.rejects_path.rename(again)
     before = again.read_bytes()
     config = str(target.configure())
@@ -175,10 +175,10 @@ def test_a_dry_run_leaves_the_file_as_it_was(
 def test_another_stream_or_a_like_id_supersedes_nothing(target: Target) -> None:
     lines = [
         SCHEMA,
-        singer.schema("orders", ["id", "plan"]),
-        singer.record(id="001aB", email="no address", plan="old"),
-        singer.record(id="001Ab", email="one@example.test", plan="new"),
-        singer.record("orders", id="001aB", plan="new"),
+        tap.schema("orders", ["id", "plan"]),
+        tap.record(id="001aB", email="no address", plan="old"),
+        tap.record(id="001Ab", email="one@example.test", plan="new"),
+        tap.record("orders", id="001aB", plan="new"),
     ]
     target.run(lines, invalid_fields="reject")
     (reject,) = rejects(target.rejects_path)
@@ -191,7 +191,7 @@ def test_a_reject_that_becomes_several_records_is_done_when_all_are(
     again: Path,
 ) -> None:
     sandbox.faults.add(Fault(effect="item_error", external_id="1", first=1))
-    target.run([SCHEMA, singer.record(id=1, plan="pro")])
+    target.run([SCHEMA, tap.record(id=1, plan="pro")])
     target.rejects_path.rename(again)
     sandbox.faults.replace([Fault(effect="item_error", external_id="copy")])
     maps = {"copies": {"__source__": "customers", "id": "'copy'"}}

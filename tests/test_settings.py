@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_spotzee.exceptions import SettingsError
-from target_spotzee.mapping.streams import StreamConfigs, StreamConfig
+from target_spotzee.mapping.streams import StreamConfig, StreamConfigs
 from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA, Settings, problems, read_settings
 from tests import strategies
 
@@ -80,7 +80,7 @@ class TestDeclared:
             api_url="https://apix.spotzee.com/api/client",
             api_version="2026-04-28",
             delivery="sync",
-            entries=StreamConfigs(StreamConfig()),
+            streams=StreamConfigs(StreamConfig()),
             unlisted_streams="fail",
             batch_size_rows=100,
             batch_wait_limit_seconds=60,
@@ -112,7 +112,7 @@ class TestRead:
             null_values="omit", invalid_fields="reject", phone_region="au", streams={"s": {}}
         )
         policies = StreamConfig(null_values="omit", invalid_fields="reject", phone_region="AU")
-        assert read.entries == StreamConfigs(policies, {"s": policies})
+        assert read.streams == StreamConfigs(policies, {"s": policies})
 
     def test_paths(self, tmp_path: Path) -> None:
         read = settings(rejects_path=str(tmp_path / "r"), summary_path=str(tmp_path / "s"))

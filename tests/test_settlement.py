@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from target_spotzee.exceptions import RejectLimitError
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
+from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED, Kind
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
 from target_spotzee.outcome.settlement import Settlement
@@ -35,9 +36,8 @@ class Books:
         self,
         rejects: RejectsFile | None = None,
         *,
-        reject_mode: str = "fail",
+        skip_rejects: bool = False,
         max_rejects: int | None = None,
-        asynchronous: bool = False,
     ) -> None:
         self.ledger = Ledger()
         self.summary = Summary("run-1")
@@ -47,9 +47,8 @@ class Books:
             self.summary,
             rejects,
             self.printed.append,
-            reject_mode=reject_mode,
+            skip_rejects=skip_rejects,
             max_rejects=max_rejects,
-            asynchronous=asynchronous,
         )
 
     def issue(self, count: int = 1, origin: Origin = ORIGIN) -> list[Ticket]:
@@ -69,8 +68,8 @@ class Books:
         return self.summary.streams["users"]
 
 
-def item_of(*tickets: Ticket) -> Item:
-    return strategies.item_of(User({"external_id": "a"}), *tickets)
+def item_of(*tickets: Ticket, kind: Kind = USERS_BATCH) -> Item:
+    return strategies.item_of(User({"external_id": "a"}), *tickets, kind=kind)
 
 
 class TestEnds:
@@ -87,8 +86,8 @@ class TestEnds:
         assert books.state() == ["a"]
 
     def test_accepted_is_not_confirmed(self) -> None:
-        books = Books(asynchronous=True)
-        books.settlement.delivered([item_of(*books.issue(2))])
+        books = Books()
+        books.settlement.delivered([item_of(*books.issue(2), kind=USERS_QUEUED)])
         assert books.records == Records(read=2, accepted=1, folded=1)
         assert books.state() == ["a"]
 
@@ -119,19 +118,20 @@ class TestEnds:
         st.lists(
             st.sampled_from(["confirmed", "folded", "filtered", "ignored", "rejected", "open"])
         ),
-        st.sampled_from(["fail", "skip", "fail_fast"]),
         st.booleans(),
+        st.sampled_from([None, 0]),
+        st.sampled_from([USERS_BATCH, USERS_QUEUED]),
     )
     def test_whatever_happens_the_figures_add_up(
-        self, ends: list[str], reject_mode: str, asynchronous: bool
+        self, ends: list[str], skip_rejects: bool, max_rejects: int | None, kind: Kind
     ) -> None:
-        books = Books(reject_mode=reject_mode, asynchronous=asynchronous)
+        books = Books(skip_rejects=skip_rejects, max_rejects=max_rejects)
         for end in ends:
             (ticket,) = books.issue()
             if end == "confirmed":
-                books.settlement.delivered([item_of(ticket)])
+                books.settlement.delivered([item_of(ticket, kind=kind)])
             elif end == "folded":
-                books.settlement.delivered([item_of(ticket, *books.issue())])
+                books.settlement.delivered([item_of(ticket, *books.issue(), kind=kind)])
             elif end == "filtered":
                 books.settlement.filtered(ticket)
             elif end == "ignored":
@@ -141,7 +141,7 @@ class TestEnds:
         found = asdict(books.records)
         assert found.pop("read") == sum(found.values()) == len(ends) + ends.count("folded")
         assert found["unsettled"] == ends.count("open")
-        holds = "open" in ends or ("rejected" in ends and reject_mode != "skip")
+        holds = "open" in ends or ("rejected" in ends and not skip_rejects)
         assert books.state() == ([] if holds else ["a"])
 
 
@@ -200,22 +200,23 @@ class TestRejected:
         assert books.records == Records(read=3, confirmed=2, rejected=1)
 
     def test_without_a_file_but_to_be_skipped_it_counts_as_settled(self) -> None:
-        books = Books(reject_mode="skip")
+        books = Books(skip_rejects=True)
         books.settlement.rejected(books.issue()[0], BAD)
         assert books.state() == ["a"]
         assert books.ledger.held_at is None
 
-    @pytest.mark.parametrize("reject_mode", ["fail", "skip", "fail_fast"])
+    @pytest.mark.parametrize("max_rejects", [None, 0])
+    @pytest.mark.parametrize("skip_rejects", [True, False])
     def test_with_a_file_it_is_there_before_state_passes(
-        self, tmp_path: Path, reject_mode: str
+        self, tmp_path: Path, *, skip_rejects: bool, max_rejects: int | None
     ) -> None:
         path = tmp_path / "rejects.singer"
         file = RejectsFile(path, "run-1", lambda: NOW)
-        books = Books(file, reject_mode=reject_mode)
+        books = Books(file, skip_rejects=skip_rejects, max_rejects=max_rejects)
         seen: list[str] = []
         books.settlement._write_state = lambda _: seen.append(path.read_text())
         books.settlement.rejected(books.issue()[0], BAD)
-        assert books.ledger.take() is None
+        assert books.ledger.take_safe() is None
         books.state()
         (on_disk,) = seen
         assert json.loads(on_disk.splitlines()[1])["reject"]["code"] == "field_invalid"
@@ -241,28 +242,30 @@ class TestLimits:
             books.settlement.rejected(ticket, BAD)
         assert books.settlement.exceeded is None
 
-    def test_fail_fast_stops_at_the_first(self) -> None:
-        books = Books(reject_mode="fail_fast")
+    def test_none_allowed_stops_at_the_first(self) -> None:
+        books = Books(max_rejects=0)
         first, second = books.issue(2)
         books.settlement.rejected(first, BAD)
         exceeded = books.settlement.exceeded
         assert isinstance(exceeded, RejectLimitError)
         assert str(exceeded) == (
-            "stopped at the reject of record 1, stream 'users': field_invalid (fail_fast)"
+            "stopped at the reject of record 1, stream 'users': field_invalid (the first is one too"
+            " many)"
         )
         books.settlement.rejected(second, BAD)
         assert books.settlement.exceeded is exceeded
 
-    @pytest.mark.parametrize("reject_mode", ["fail", "skip"])
+    @pytest.mark.parametrize("skip_rejects", [True, False])
     @pytest.mark.parametrize("max_rejects", [0, 1, 5])
-    def test_more_than_so_many(self, reject_mode: str, max_rejects: int) -> None:
-        books = Books(reject_mode=reject_mode, max_rejects=max_rejects)
+    def test_more_than_so_many(self, max_rejects: int, *, skip_rejects: bool) -> None:
+        books = Books(skip_rejects=skip_rejects, max_rejects=max_rejects)
         *allowed, one_more = books.issue(max_rejects + 1)
         for ticket in allowed:
             books.settlement.rejected(ticket, BAD)
         assert books.settlement.exceeded is None
         books.settlement.rejected(one_more, BAD)
-        assert f"max_rejects is {max_rejects}" in str(books.settlement.exceeded)
+        limit = f"max_rejects is {max_rejects}" if max_rejects else "the first is one too many"
+        assert f"({limit})" in str(books.settlement.exceeded)
 
 
 class TestPublishing:

@@ -9,16 +9,16 @@ from pathlib import Path
 from singer_sdk.testing import target_test_streams
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 
 def checkpoints(records: int, every: int) -> list[str]:
-    lines = [singer.schema(properties=["id", "plan"])]
+    lines = [tap.schema(properties=["id", "plan"])]
     for number in range(1, records + 1):
-        lines.append(singer.record(id=number, plan="pro"))
+        lines.append(tap.record(id=number, plan="pro"))
         if number % every == 0:
-            lines.append(singer.state({"read": number}))
+            lines.append(tap.state({"read": number}))
     return lines
 
 
@@ -74,20 +74,20 @@ def test_a_silent_tap_s_records_leave_and_their_state_is_printed(
 
 def test_a_state_goes_through_to_the_letter(target: Target) -> None:
     value = '{"a": 1.50, "b":[1e3,  0.1],"c": 12345678901234567890.123, "d": "\\u00e9é"}'
-    lines = [singer.schema(), singer.record(id=1), f'{{"type": "STATE", "value": {value}}}\n']
+    lines = [tap.schema(), tap.record(id=1), f'{{"type": "STATE", "value": {value}}}\n']
     result = target.run(lines)
     assert result.stdout == value + "\n"
 
 
 def test_a_state_without_records_is_printed_and_an_empty_one_is_not(target: Target) -> None:
-    result = target.run([singer.state({}), singer.state({"a": 1}), singer.state({})])
+    result = target.run([tap.state({}), tap.state({"a": 1}), tap.state({})])
     assert result.states == [{"a": 1}]
 
 
 def test_the_same_state_twice_is_printed_once(target: Target) -> None:
-    lines = [singer.schema(), singer.record(id=1)]
-    lines += [singer.state({"a": 1}), singer.state({"a": 1}), singer.record(id=2)]
-    lines += [singer.state({"a": 1})]
+    lines = [tap.schema(), tap.record(id=1)]
+    lines += [tap.state({"a": 1}), tap.state({"a": 1}), tap.record(id=2)]
+    lines += [tap.state({"a": 1})]
     assert target.run(lines).states == [{"a": 1}]
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import COMMAND, Target
 
-LINES = [singer.schema(), singer.record(id=1), singer.state({"read": 1})]
+LINES = [tap.schema(), tap.record(id=1), tap.state({"read": 1})]
 
 full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk")
 CLOSED_OUTPUT = "standard output is closed; send it to a file or a pipe"
@@ -81,7 +81,7 @@ class TestOutput:
         assert (code, error) == (1, "standard output can't be written (No space left on device)")
 
     def test_in_a_narrow_encoding_shows_what_it_can(self, shell: Shell, target: Target) -> None:
-        lines = singer.schema(properties=["id", "näme"]) + singer.record(id=1, näme="ä")
+        lines = tap.schema(properties=["id", "näme"]) + tap.record(id=1, näme="ä")
         (target.folder / "input").write_text(lines, encoding="utf-8")
         code, out, errors = shell.run(f"{LOAD} --dry-run", "<input", PYTHONIOENCODING="ascii")
         assert (code, errors) == (0, [])

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_spotzee.objects.attempts import Trace
+from target_spotzee.delivery.dry_run import FIGURES
+from target_spotzee.objects.attempts import Attempts
 from target_spotzee.outcome.summary import Records, Requests, Summary, as_text, keep, problem_with
 
 ENDS = ("confirmed", "accepted", "folded", "unchanged", "ignored", "filtered", "rejected")
@@ -56,10 +57,10 @@ class TestRecords:
 class TestRequests:
     def test_are_added_up_batch_by_batch(self) -> None:
         requests = Requests()
-        requests.add(Trace(attempts=3, limited=1, replayed=1, asked_seconds=2.5), retry=False)
-        requests.add(Trace(attempts=1), retry=False)
-        requests.add(Trace(attempts=2, limited=1, asked_seconds=0.5), retry=True)
-        requests.add(Trace(attempts=0), retry=False)
+        requests.add(Attempts(made=3, limited=1, replayed=1, asked_seconds=2.5))
+        requests.add(Attempts(made=1))
+        requests.add(Attempts(earlier=1, made=2, limited=1, asked_seconds=0.5))
+        requests.add(Attempts(made=0))
         assert requests == Requests(
             sent=6, retried=4, status_429=2, limit_wait_seconds=3.0, replayed=1
         )
@@ -79,7 +80,7 @@ class TestRequests:
     def test_took_so_long(self, durations: list[int], p50: int | None, p95: int | None) -> None:
         requests = Requests()
         for duration in durations:
-            requests.add(Trace(attempts=1, durations_ms=[duration]), retry=False)
+            requests.add(Attempts(made=1, durations_ms=[duration]))
         assert (requests.percentile_ms(0.50), requests.percentile_ms(0.95)) == (p50, p95)
 
     @given(st.lists(st.integers(0, 1000), min_size=1), st.sampled_from([0.5, 0.95, 1.0]))
@@ -87,7 +88,7 @@ class TestRequests:
         self, durations: list[int], share: float
     ) -> None:
         requests = Requests()
-        requests.add(Trace(durations_ms=durations), retry=False)
+        requests.add(Attempts(durations_ms=durations))
         found = requests.percentile_ms(share)
         assert found in durations
 
@@ -117,9 +118,7 @@ class TestRejects:
 
 def test_the_whole_of_it() -> None:
     summary = summary_of(users=Records(read=3, confirmed=2, rejected=1))
-    summary.requests.add(
-        Trace(attempts=2, limited=1, asked_seconds=1.23456, durations_ms=[12, 30]), retry=False
-    )
+    summary.requests.add(Attempts(made=2, limited=1, asked_seconds=1.23456, durations_ms=[12, 30]))
     summary.requests.split += 1
     summary.reject("field_invalid", "users", 2)
     summary.invalid_fields.update(["email", "email", "phone"])
@@ -157,7 +156,7 @@ class TestText:
         summary = summary_of(
             users=Records(read=2000, confirmed=1990, rejected=10), orders=Records(read=5, ignored=5)
         )
-        summary.requests.add(Trace(attempts=21, limited=1, durations_ms=[9]), retry=False)
+        summary.requests.add(Attempts(made=21, limited=1, durations_ms=[9]))
         for number in range(1, 8):
             summary.reject("field_invalid", "users", number)
         summary.invalid_fields["phone"] = 1234
@@ -183,15 +182,16 @@ class TestText:
             "  states    0 printed",
         ]
 
-    def test_of_a_rehearsal_says_what_would_be(self) -> None:
-        summary = Summary("run-1", rehearsed=True)
+    def test_of_a_dry_run_says_what_would_be(self) -> None:
+        summary = Summary("run-1", FIGURES)
         summary.streams["users"] = Records(read=2000, confirmed=1990, rejected=10)
         summary.streams["orders"] = Records(read=7, confirmed=1, folded=1, ignored=5)
-        summary.requests.add(Trace(attempts=21), retry=False)
+        for _ in range(21):
+            summary.requests.add(Attempts(made=1))
         assert summary.progress() == (
             "2,007 read, 1,991 would be sent, 1 would be folded, 5 ignored, 10 would be rejected"
         )
-        assert as_text(as_dict(summary), rehearsed=True).splitlines() == [
+        assert as_text(as_dict(summary), FIGURES).splitlines() == [
             "run run-1: exit 0 after 2.0 s",
             f"  records   {summary.progress()} (1,004/s)",
             "  requests  21 would be made",

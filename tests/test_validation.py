@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from target_spotzee.schemas.check import RecordCheck
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 DRAFT = "http://json-schema.org/draft-0{}/schema#"
@@ -670,9 +670,9 @@ class TestRuns:
         bad: Any,
     ) -> None:
         lines = [
-            singer.schema(properties={"id": {"type": "integer"}, "a": column}),
-            singer.record(id=1, a=good),
-            singer.record(id=2, a=bad),
+            tap.schema(properties={"id": {"type": "integer"}, "a": column}),
+            tap.record(id=1, a=good),
+            tap.record(id=2, a=bad),
         ]
         result = target.run(lines, validate_records=True)
         assert result.exit_code == 3
@@ -681,7 +681,7 @@ class TestRuns:
         assert result.stderr.count("validate_records can't check") == ("$ref" in column)
 
     def test_nothing_is_told_where_nothing_is_judged(self, target: Target) -> None:
-        lines = [singer.schema(properties={"id": {"type": "any"}}), singer.record(id=1)]
+        lines = [tap.schema(properties={"id": {"type": "any"}}), tap.record(id=1)]
         result = target.run(lines)
         assert result.exit_code == 0
         assert "validate_records" not in result.stderr
