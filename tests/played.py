@@ -50,7 +50,7 @@ class Played:
         """Run a target over an input to its end."""
         target = self.target(**config)
         file = io.StringIO("".join(lines))
-        code = target.run.follow(lambda: target.listen(file))
+        code = target.run.follow(lambda: target.read(file))
         out, err = self._capsys.readouterr()
         summary = json.loads(self._summary_path.read_text(encoding="utf-8"))
         return Ended(code, out, err, summary)
