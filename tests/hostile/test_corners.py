@@ -1,4 +1,7 @@
-"""Where two odd things meet: flattening and NaN, a map and an excluded column, a signal and a file."""
+"""Where two odd things meet: flattening and NaN, a map and an excluded column, a signal and a file.
+
+Each is harmless alone.
+"""
 
 from __future__ import annotations
 
@@ -273,8 +276,7 @@ class TestIds:
         with Sandbox(case_blind=True, accent_blind=True) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
             lines = [tap.schema(properties=["id", "n"])]
-            for number in range(20):
-                lines.append(tap.record(id=(one, other)[number % 2], n=number))
+            lines += [tap.record(id=(one, other)[number % 2], n=number) for number in range(20)]
             assert target.run(lines, batch_size_rows=2).exit_code == 0
             assert sandbox.overlaps == []
             (user,) = sandbox.users.values()

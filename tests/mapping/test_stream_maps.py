@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from target_spotzee.mapping.stream_maps import definitions_of, faults
+from target_spotzee.singer.sdk import EXPRESSIONS
 
 COLUMNS = ["id", "email", "first_name"]
 FUNCTIONS = ["md5", "str", "datetime"]
+NOWHERE = "and {!r} is neither a column of its SCHEMA nor a function"
+
+
+def found(definition: dict[str, object], columns: list[str] | None = COLUMNS) -> list[str]:
+    """What is wrong with the expressions of a definition."""
+    return [fault for _, _, fault in faults(definition, columns, FUNCTIONS, EXPRESSIONS)]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,23 @@ FUNCTIONS = ["md5", "str", "datetime"]
     ids=str,
 )
 def test_a_name_that_is_nowhere_is_found(definition: dict[str, object], name: str) -> None:
-    assert [fault[2] for fault in faults(definition, COLUMNS, FUNCTIONS)] == [name]
+    (fault,) = found(definition)
+    assert fault.startswith(NOWHERE.format(name))
+    assert found(definition, None) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("no expression at all", "which is no expression"),
+        ("", "which is no expression"),
+        ("x = 1", "which is no expression"),
+        ("(" * 500, "which is no expression"),
+        ("lambda: 1", "and expressions can have no Lambda"),
+    ],
+)
+def test_what_can_not_be_evaluated_is_found(expression: str, fault: str) -> None:
+    assert found({"full": expression}) == found({"full": expression}, None) == [fault]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +62,6 @@ def test_a_name_that_is_nowhere_is_found(definition: dict[str, object], name: st
         {"full": None},
         {"full": "__NULL__"},
         {"full": "True and None"},
-        {"full": "no expression at all"},
         {"full": 5},
         {"__else__": "__NULL__", "__alias__": "nowhere", "__source__": "nowhere"},
         {"__key_properties__": ["nowhere"]},
@@ -47,7 +69,7 @@ def test_a_name_that_is_nowhere_is_found(definition: dict[str, object], name: st
     ids=str,
 )
 def test_what_may_work_is_left_alone(definition: dict[str, object]) -> None:
-    assert list(faults(definition, COLUMNS, FUNCTIONS)) == []
+    assert found(definition) == []
 
 
 def test_a_stream_s_definitions_are_those_of_its_name_glob_or_source() -> None:
@@ -59,5 +81,5 @@ def test_a_stream_s_definitions_are_those_of_its_name_glob_or_source() -> None:
         "__else__": None,
         "people_2": "__NULL__",
     }
-    found = definitions_of("people", stream_maps)
-    assert [max(definition) for definition in found] == ["a", "b", "c"]
+    definitions = definitions_of("people", stream_maps)
+    assert [max(definition) for definition in definitions] == ["a", "b", "c"]

@@ -110,7 +110,7 @@ class TestEnds:
     def test_invalid_fields_are_counted_beside_it(self) -> None:
         books = Books()
         for invalid, mended in ((("email", "phone"), ()), (("phone",), ("email",))):
-            books.settlement.note(User({"external_id": "1"}, invalid, mended))
+            books.settlement.note(invalid, mended)
         assert books.summary.invalid_fields == {"email": 1, "phone": 2}
         assert books.summary.mended_fields == {"email": 1}
 

@@ -1,4 +1,4 @@
-"""What the main thread does while it waits for its input."""
+"""The main thread's loop, while it waits for its input."""
 
 from __future__ import annotations
 

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from target_spotzee.schemas.check import RecordCheck
-from tests import tap
-from tests.process import Target
 
 DRAFT = "http://json-schema.org/draft-0{}/schema#"
 DRAFT_2019 = "https://json-schema.org/draft/2019-09/schema"
@@ -649,39 +647,3 @@ class TestEverySchema:
         check = RecordCheck(schema)
         assert check.warnings("s") == []
         assert (check.violation(record) is None) == Draft7Validator(schema).is_valid(record)
-
-
-class TestRuns:
-    @pytest.mark.parametrize(
-        ("column", "good", "bad"),
-        [
-            ({"type": "number", "maximum": 9, "exclusiveMaximum": True}, 8.5, 9),
-            ({"type": "number", "multipleOf": 1e-15}, 98765432101234.12, 1e-16),
-            ({"type": "integer"}, 5.0, 5.5),
-            ({"type": "string", "$ref": "address.json"}, "x", 1),
-            ({"type": "string", "$ref": "#/properties/a"}, "x", 1),
-        ],
-    )
-    def test_records_are_judged_by_what_taps_write(
-        self,
-        target: Target,
-        column: dict[str, Any],
-        good: Any,
-        bad: Any,
-    ) -> None:
-        lines = [
-            tap.schema(properties={"id": {"type": "integer"}, "a": column}),
-            tap.record(id=1, a=good),
-            tap.record(id=2, a=bad),
-        ]
-        result = target.run(lines, validate_records=True)
-        assert result.exit_code == 3
-        assert result.records == {"read": 2, "confirmed": 1, "rejected": 1}
-        assert list(result.summary["rejects"]) == ["schema_violated"]
-        assert result.stderr.count("validate_records can't check") == ("$ref" in column)
-
-    def test_nothing_is_told_where_nothing_is_judged(self, target: Target) -> None:
-        lines = [tap.schema(properties={"id": {"type": "any"}}), tap.record(id=1)]
-        result = target.run(lines)
-        assert result.exit_code == 0
-        assert "validate_records" not in result.stderr
