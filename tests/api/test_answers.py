@@ -210,9 +210,7 @@ class TestTheData:
                 {"code": "parameter_missing", "param": "email"},
                 ("parameter_missing", "", "email"),
             ),
-            (400, b"<html>no</html>", ("http_400", "", None)),
-            (400, b'{"more": ' + b"[" * 100_000, ("http_400", "", None)),
-            (400, b'{"code": "\xff"}', ("http_400", "", None)),
+            (400, b"", ("http_400", "", None)),
             (422, {"code": 12, "error": "legacy", "message": "m"}, ("http_422", "m", None)),
             (413, b"", ("http_413", "", None)),
             (409, {"code": "state_conflict"}, ("state_conflict", "", None)),
@@ -224,6 +222,21 @@ class TestTheData:
     ) -> None:
         assert meaning(status, body) == Refused(ItemError(*error))
         assert meaning(status, body, kind=USERS_QUEUED) == Refused(ItemError(*error))
+
+    @pytest.mark.parametrize("status", [400, 409, 422])
+    @pytest.mark.parametrize(
+        "body",
+        [b"<html>no</html>", b'{"more": ' + b"[" * 100_000, b'{"code": "\xff"}'],
+        ids=["a page", "too deep", "no text"],
+    )
+    def test_is_not_what_a_page_refuses_unless_the_api_s_id_is_on_it(
+        self, status: int, body: bytes
+    ) -> None:
+        for kind in (USERS_BATCH, USERS_QUEUED):
+            with pytest.raises(RunError, match="this is no answer of Spotzee's"):
+                meaning(status, body, kind=kind)
+            refused = Refused(ItemError(f"http_{status}"))
+            assert meaning(status, body, kind=kind, X_Request_Id="req_1") == refused
 
     @pytest.mark.parametrize("spelling", ["1.email", "[1].email", "/1/email", "[1]/email"])
     def test_the_guilty_item_is_named_in_several_ways(self, spelling: str) -> None:
