@@ -614,7 +614,7 @@ def _plain(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 PLAIN = st.recursive(
     st.booleans() | st.fixed_dictionaries({"type": TYPES}),
     _plain,
-    max_leaves=4,  # the records are no deeper, and large ones take long to make up
+    max_leaves=3,  # the records are no deeper, and large ones take long to make up
 )
 LEAVES = st.fixed_dictionaries({"type": TYPES}) | st.booleans()
 
