@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from target_spotzee.codec import decode, encode_unicode
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.batch import Item
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import USERS_BATCH, Kind
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.records import Origin, Stretch, Ticket
 
@@ -72,14 +73,19 @@ def tickets(count: int) -> list[Ticket]:
     return [ledger.issue(ORIGIN, "") for _ in range(count)]
 
 
-def item_of(user: User, *tickets: Ticket) -> Item:
+def item_of(user: User, *tickets: Ticket, kind: Kind = USERS_BATCH) -> Item:
     """A user that waits, of as many records as there are tickets, or of one nobody looks at."""
     body = encode(user)
     first, *others = tickets or (Ticket(0, ORIGIN, "", Stretch()),)
-    item = Item(user.ids, user.identities, body, first)
+    item = Item(kind, user.ids, user.identities, body, first)
     for ticket in others:
         item.fold(body, body, ticket)
     return item
+
+
+def identities_in(batch: Batch) -> list[str]:
+    """Every identity of a batch's items, as often as it stands there."""
+    return [identity for item in batch.items for identity in item.identities]
 
 
 def user_in(item: Item) -> User:

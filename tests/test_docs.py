@@ -43,8 +43,10 @@ from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import DELAYS, FAULTS, HABITS, option
 from target_spotzee.settings.configuration import read_environment
-from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA, problems, read_settings
-from tests import singer
+from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
+from target_spotzee.settings.problems import problems
+from target_spotzee.settings.values import read_settings
+from tests import tap
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
 from tests.strategies import encode
@@ -129,8 +131,8 @@ def _summary_file() -> Path:
 def reject_line() -> str:
     """A line of a rejects file, unfolded."""
     row = {"id": 400, "email_address": "ada@@example.com", "plan": "team"}
-    origin = Origin("customers", singer.schema(properties=row), lambda _: False)
-    ticket = Ledger().issue(origin, singer.record(**row))
+    origin = Origin("customers", tap.schema(properties=row), lambda _: False)
+    ticket = Ledger().issue(origin, tap.record(**row))
     reason = Reason("field_invalid", "email is not an e-mail address", "email")
     with TemporaryDirectory() as folder:
         path = Path(folder, "rejects.singer")
@@ -495,9 +497,9 @@ class TestCommands:
         """A user is refused twice and arrives once the cause is mended and the file replayed."""
         ((_, config),) = blocks("README.md", "json config")
         (tmp_path / "config.json").write_text(config, encoding="utf-8")
-        records = [singer.record(id=number, email_address=None) for number in range(3)]
-        schema = singer.schema(properties=["id", "email_address"])
-        (tmp_path / "stream").write_text("".join([schema, *records, singer.state({"seen": 3})]))
+        records = [tap.record(id=number, email_address=None) for number in range(3)]
+        schema = tap.schema(properties=["id", "email_address"])
+        (tmp_path / "stream").write_text("".join([schema, *records, tap.state({"seen": 3})]))
         command = f"echo $* >> {tmp_path / 'given'}; cat {tmp_path / 'stream'}"
         _script(tmp_path / "bin" / "some-tap", ["sh", "-c", command, "some-tap"])
         _script(tmp_path / "bin" / "target-spotzee", COMMAND)

@@ -225,7 +225,7 @@ def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
     if status in (400, 409, 413, 422) and code not in _CLIENT_CODES:
         error = ItemError(code, problem.message or "", problem.param)
         return Refused(error, _guilty(problem, items, error))
-    raise RunError(f"{_advice(answer)} ({_label(status, code)})", answer.request_id)
+    raise RunError(f"{_advice(answer, kind)} ({_label(status, code)})", answer.request_id)
 
 
 def sender(answer: Answer) -> Sender:
@@ -256,7 +256,7 @@ def _label(status: int, code: str) -> str:
     return f"HTTP {status}" if code.startswith("http_") else f"HTTP {status} {code}"
 
 
-def _advice(answer: Answer) -> str:
+def _advice(answer: Answer, kind: Kind) -> str:
     status = answer.status
     if 300 <= status < 400:
         return "Spotzee's address redirects elsewhere, which is refused; set api_url to the API"
@@ -273,7 +273,7 @@ def _advice(answer: Answer) -> str:
         400: "Spotzee refuses the client itself; check api_version",
         401: "Spotzee does not accept the key; set api_key to a current secret key (sk_…)",
         402: "the Spotzee account's quota is exceeded; raise it, then start again",
-        403: "the key's role may not write users; give it the role editor or higher",
+        403: f"the key's role may not write {kind.name}; give it the role editor or higher",
     }.get(status, "Spotzee refuses the request; check api_url and proxies in between")
     if sender(answer) is Sender.UNSURE:
         advice += "; or a firewall or proxy in between refuses: the answer is not quite Spotzee's"

@@ -148,10 +148,11 @@ def make_route(
         stream_map.transformed_schema["properties"].keys(),
         flattening.separator if flattening else None,
     )
+    excludes = sink.stream_config.excludes  # a record on its way keeps no sink alive
     origin = Origin(
         alias,
         line,
-        lambda column: sink.stream_config.excludes(column) or hidden(column),
+        lambda column: excludes(column) or hidden(column),
         _flat_name(flattening) if flattening else None,
     )
     if isinstance(stream_map, SameRecordTransform) and flattening is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tests import singer
+from tests import tap
 from tests.model import as_user
 
 Field = tuple[str, str]
@@ -52,14 +52,14 @@ class Feed:
             stream = self.streams[number - 1]
             if number in self.schemas:
                 lines.append(self._schema(stream, number))
-            lines.append(singer.record(stream, **self.records[number - 1]))
+            lines.append(tap.record(stream, **self.records[number - 1]))
             if number in self.states:
-                lines.append(singer.state({"read": number}))
+                lines.append(tap.state({"read": number}))
         return lines
 
     def _schema(self, stream: str, number: int) -> str:
         grown = [f"column_{place}" for place in sorted(self.schemas) if place <= number]
-        return singer.schema(stream, [*COLUMNS, *grown], keys=[])
+        return tap.schema(stream, [*COLUMNS, *grown], keys=[])
 
     @cached_property
     def writers(self) -> dict[Field, list[tuple[int, Any]]]:

@@ -23,7 +23,7 @@ from subprocess import Popen
 from typing import IO, Any
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target, assert_adds_up
 
 USERS = 5000
@@ -73,14 +73,14 @@ class Tap:
             pipe.write(self._schema().encode())
             for _ in range(self.rng.randint(1, 200)):
                 pipe.write("".join(map(self._record, range(100))).encode())
-                pipe.write(singer.state({"read": self.sent, "rate": 0.1}).encode())
+                pipe.write(tap.state({"read": self.sent, "rate": 0.1}).encode())
             pipe.flush()
             pause.wait(self.rng.choice([0, 0, 0.01, 0.5, 3]))
         pipe.close()
 
     def _schema(self) -> str:
         grown = [f"column_{self.rng.randrange(10**6)}" for _ in range(5)]
-        return singer.schema(properties=["id", "number", "poison", *grown])
+        return tap.schema(properties=["id", "number", "poison", *grown])
 
     def _record(self, place: int) -> str:
         self.sent += 1
@@ -88,7 +88,7 @@ class Tap:
         if place == 0 and self.rng.random() < 0.01:
             user = "poison"
         self.last[user] = self.sent
-        return singer.record(id=user, number=self.sent, **{f"a{self.sent % 50}": "x" * 20})
+        return tap.record(id=user, number=self.sent, **{f"a{self.sent % 50}": "x" * 20})
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,8 @@ def interrupt(seed: int) -> tuple[str, float]:
         process = target.start(timeout_seconds=30, batch_size_rows=10)
         assert process.stdin is not None
         # Little enough for the pipe to take it whole; the tap stays there.
-        lines = [singer.record(id=number) for number in range(500)]
-        process.stdin.write("".join([singer.schema(), *lines]).encode())
+        lines = [tap.record(id=number) for number in range(500)]
+        process.stdin.write("".join([tap.schema(), *lines]).encode())
         process.stdin.flush()
         sandbox.wait_until(lambda running: len(running.requests) >= requests)
         began = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.problems import ParamStyle
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 USERS = 100
@@ -60,8 +60,8 @@ def test_two_requests_do_when_the_guilty_are_named(
 
 def assert_only_rejected(target: Target, sandbox: Sandbox, guilty: list[int]) -> None:
     """Load a hundred users and check who arrived and who was kept."""
-    lines = [singer.schema(), *(singer.record(id=number) for number in range(USERS))]
-    result = target.run([*lines, singer.state({"read": USERS})])
+    lines = [tap.schema(), *(tap.record(id=number) for number in range(USERS))]
+    result = target.run([*lines, tap.state({"read": USERS})])
     assert result.exit_code == 3, result.stderr
     assert result.states == [{"read": USERS}]
     assert set(sandbox.users) == {str(n) for n in range(USERS) if n not in guilty}

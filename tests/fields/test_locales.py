@@ -133,7 +133,7 @@ def test_whatever_comes_back_is_a_registered_locale_in_its_form(text: str) -> No
         language, _, territory = sent.partition("-")
         assert language in LANGUAGES
         assert territory in TERRITORIES | {""}
-    assert bool(fields.ORDINARY["locale"](text)) == (sent == text)
+    assert bool(fields.FIELDS["locale"].is_ordinary(text)) == (sent == text)
 
 
 def test_no_language_is_lost_and_none_has_two_spellings() -> None:

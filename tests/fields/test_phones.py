@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 from decimal import Decimal
 
 import phonenumbers
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
@@ -409,22 +410,22 @@ class TestQuickLook:
         missed = {number[:5] for number in EXAMPLES if not phones.ordinary(number)}
         assert missed == {"+7800", "+7809", "+7808", "+3708", "+3758"}
 
-    @settings(max_examples=2000)
-    @given(
-        st.builds(
-            lambda number, at, digits, cut: number[:at] + digits + number[at + cut :],
-            st.sampled_from(EXAMPLES),
-            st.integers(1, 14),
-            st.from_regex(r"[0-9]{0,3}", fullmatch=True),
-            st.integers(0, 3),
-        ).filter(lambda number: not number.startswith("+00"))  # which phone() mends
-    )
-    def test_what_passes_is_what_the_library_gives_back(self, number: str) -> None:
-        if phones.ordinary(number):
-            assert by_the_library(number) == number
-        assert sent_or_refused(lambda text: fields.phone(text, "AU"), number) == by_the_library(
-            number
-        )
+    def test_what_passes_is_what_the_library_gives_back(self) -> None:
+        """Numbers like those of the world, with a few digits more, fewer, or others.
+
+        Dice of our own: so many numbers would cost Hypothesis half a minute.
+        """
+        dice = random.Random(7)
+        for _ in range(3000):
+            number = dice.choice(EXAMPLES)
+            at, cut = dice.randint(1, 14), dice.randint(0, 3)
+            digits = "".join(dice.choices("0123456789", k=dice.randint(0, 3)))
+            number = number[:at] + digits + number[at + cut :]
+            if number.startswith("+00"):  # which phone() mends
+                continue
+            found = by_the_library(number)
+            assert found == number or not phones.ordinary(number)
+            assert sent_or_refused(lambda text: fields.phone(text, "AU"), number) == found
 
 
 @given(

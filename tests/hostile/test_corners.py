@@ -1,4 +1,7 @@
-"""Where two odd things meet: flattening and NaN, a map and an excluded column, a signal and a file."""
+"""Where two odd things meet: flattening and NaN, a map and an excluded column, a signal and a file.
+
+Each is harmless alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Result, Target, read_until
 
 FLATTENED: dict[str, Any] = {"flattening_enabled": True, "flattening_max_depth": 1}
@@ -29,7 +32,7 @@ def raw(columns: str) -> str:
 def batch(*manifest: str, **more: Any) -> str:
     encoding = {"format": "jsonl"}
     message = {"type": "BATCH", "stream": "customers", "encoding": encoding, "manifest": manifest}
-    return singer.line({**message, **more})
+    return tap.line({**message, **more})
 
 
 def error_of(result: Result) -> str:
@@ -43,7 +46,7 @@ class TestNumbersThatAreNone:
     def test_are_not_made_text_of_by_flattening(
         self, target: Target, sandbox: Sandbox, value: str
     ) -> None:
-        lines = [singer.schema(properties=["id", "n"]), singer.record(id=1, n=5)]
+        lines = [tap.schema(properties=["id", "n"]), tap.record(id=1, n=5)]
         result = target.run([*lines, raw(f'"id":1,"n":{value}')], **FLATTENED)
         assert list(result.summary["rejects"]) == ["number_invalid"]
         assert sandbox.users["1"]["data"] == {"n": 5}
@@ -51,7 +54,7 @@ class TestNumbersThatAreNone:
     def test_are_counted_where_flattening_makes_null_of_them(
         self, target: Target, sandbox: Sandbox
     ) -> None:
-        lines = [singer.schema(properties=["id", "n"]), raw('"id":1,"n":[NaN,1]')]
+        lines = [tap.schema(properties=["id", "n"]), raw('"id":1,"n":[NaN,1]')]
         result = target.run(lines, invalid_fields="null", **FLATTENED)
         assert result.exit_code == 0
         assert result.summary["invalid_fields"] == {"n": 1}
@@ -61,7 +64,7 @@ class TestNumbersThatAreNone:
     def test_are_found_in_whatever_a_stream_map_makes(
         self, target: Target, sandbox: Sandbox, expression: str
     ) -> None:
-        lines = [singer.schema(properties=["id", "n"]), singer.record(id=1, n="nan")]
+        lines = [tap.schema(properties=["id", "n"]), tap.record(id=1, n="nan")]
         result = target.run(lines, stream_maps={"customers": {"t": expression, "n": None}})
         assert list(result.summary["rejects"]) == ["number_invalid"]
         assert sandbox.users == {}
@@ -69,7 +72,7 @@ class TestNumbersThatAreNone:
     def test_never_let_an_address_of_this_process_out(
         self, target: Target, sandbox: Sandbox
     ) -> None:
-        lines = [singer.schema(properties=["id", "n"]), raw('"id":1,"n":1e99999999999999999999')]
+        lines = [tap.schema(properties=["id", "n"]), raw('"id":1,"n":1e99999999999999999999')]
         result = target.run(lines, stream_maps={"customers": {"t": "str(n)", "n": None}})
         assert list(result.summary["rejects"]) == ["number_invalid"]
         assert sandbox.users == {}
@@ -78,13 +81,13 @@ class TestNumbersThatAreNone:
     def test_for_a_store_of_doubles_are_not_sent(self, tmp_path: Path, value: str) -> None:
         with Sandbox(doubles=True) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
-            lines = [singer.schema(properties=["id", "n"]), singer.record(id=1, n=5)]
+            lines = [tap.schema(properties=["id", "n"]), tap.record(id=1, n=5)]
             result = target.run([*lines, raw(f'"id":1,"n":{value}')])
             assert list(result.summary["rejects"]) == ["number_invalid"]
             assert sandbox.users["1"]["data"] == {"n": 5}
 
     def test_but_the_largest_doubles_are(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [singer.schema(properties=["id", "n"]), raw('"id":1,"n":[1.7e308,-1e308,1e-400]')]
+        lines = [tap.schema(properties=["id", "n"]), raw('"id":1,"n":[1.7e308,-1e308,1e-400]')]
         assert target.run(lines).exit_code == 0
         assert sandbox.users["1"]["data"]["n"][:2] == [Decimal("1.7E+308"), Decimal("-1E+308")]
 
@@ -106,8 +109,8 @@ class TestFlattening:
         self, target: Target, sandbox: Sandbox, column: dict[str, Any]
     ) -> None:
         lines = [
-            singer.schema(properties={"id": {"type": "integer"}, "email": column}),
-            singer.record(id=1, email="ada@example.com"),
+            tap.schema(properties={"id": {"type": "integer"}, "email": column}),
+            tap.record(id=1, email="ada@example.com"),
         ]
         result = target.run(lines, **FLATTENED)
         assert result.exit_code == 0, result.stderr
@@ -130,9 +133,9 @@ class TestValidation:
     ) -> None:
         properties = {"id": {}, "n": {"type": "integer"}, "tags": {"type": "array"}}
         lines = [
-            singer.schema(properties=properties),
-            singer.record(id=1, n=2, tags=["a"]),
-            singer.record(id=2, n="two", tags=["a"]),
+            tap.schema(properties=properties),
+            tap.record(id=1, n=2, tags=["a"]),
+            tap.record(id=2, n="two", tags=["a"]),
         ]
         result = target.run(lines, validate_records=True, **settings)
         assert result.summary["rejects"]["schema_violated"]["keys"] == ["customers:2"]
@@ -151,7 +154,7 @@ class TestRejectsThatAreSentAgain:
 
     def test_may_lack_what_a_stream_map_is_made_of(self, target: Target) -> None:
         """Each for itself: the others of the file go on."""
-        lines = [singer.schema(properties=["id", "email"]), singer.record(id=None, email="canary")]
+        lines = [tap.schema(properties=["id", "email"]), tap.record(id=None, email="canary")]
         settings = {
             "stream_maps": {"customers": {"hash": "md5(email)"}},
             "streams": {"customers": {"exclude": ["email"]}},
@@ -171,18 +174,18 @@ class TestRejectsThatAreSentAgain:
     def test_are_not_judged_by_rules_about_it(
         self, target: Target, sandbox: Sandbox, rule: dict[str, Any]
     ) -> None:
-        message = json.loads(singer.schema(properties=["id", "n", "ssn"]))
+        message = json.loads(tap.schema(properties=["id", "n", "ssn"]))
         message["schema"] |= rule
-        lines = [singer.line(message), singer.record(id=None, n=1, ssn="canary")]
+        lines = [tap.line(message), tap.record(id=None, n=1, ssn="canary")]
         settings = {"validate_records": True, "streams": {"customers": {"exclude": ["ssn"]}}}
         result = self.again(target, lines, **settings)
         assert result.exit_code == 0, result.stderr
         assert list(sandbox.users) == ["7"]
 
     def test_are_not_missing_it_as_a_key(self, target: Target, sandbox: Sandbox) -> None:
-        message = json.loads(singer.schema(properties=["id", "ssn"]))
+        message = json.loads(tap.schema(properties=["id", "ssn"]))
         message["key_properties"] = "ssn"
-        lines = [singer.line(message), singer.record(id=None, ssn="canary")]
+        lines = [tap.line(message), tap.record(id=None, ssn="canary")]
         streams = {"customers": {"exclude": ["ssn"], "mapping": {"external_id": "id"}}}
         assert self.again(target, lines, streams=streams).exit_code == 0
         assert list(sandbox.users) == ["7"]
@@ -192,7 +195,7 @@ class TestBatchFiles:
     def test_that_are_pipes_are_not_waited_for(self, target: Target, tmp_path: Path) -> None:
         fifo = tmp_path / "rows"
         os.mkfifo(fifo)
-        result = target.run([singer.schema(), batch(str(fifo))])
+        result = target.run([tap.schema(), batch(str(fifo))])
         assert result.exit_code == 1
         assert "rows" in error_of(result)
 
@@ -214,7 +217,7 @@ class TestBatchFiles:
                 file.write(b'{"id":"somebody","x":null}\n' * 100_000)
         process = target.start(**settings)
         assert process.stdin is not None
-        lines = [singer.schema(properties=["id", "x"]), batch(str(path))]
+        lines = [tap.schema(properties=["id", "x"]), batch(str(path))]
         process.stdin.write("".join(lines).encode())
         process.stdin.flush()
         read_until(process, b"Setting up", b"Initializing")
@@ -225,7 +228,7 @@ class TestBatchFiles:
         assert result.summary["records"]["read"] < 4_000_000
 
     def test_of_an_ignored_stream_are_counted_in_one_step(self, target: Target) -> None:
-        lines = [singer.schema(), batch(batch_size=10**15)]
+        lines = [tap.schema(), batch(batch_size=10**15)]
         result = target.run(lines, streams={"x": {}}, unlisted_streams="ignore")
         assert result.records == {"read": 10**15, "ignored": 10**15}
 
@@ -235,7 +238,7 @@ class TestBatchFiles:
         path = tmp_path / "rows.gz"
         path.write_bytes(b"")
         packed = {"format": "jsonl", "compression": "gzip"}
-        lines = [singer.schema(), batch(str(path), encoding=packed), singer.state({"a": 1})]
+        lines = [tap.schema(), batch(str(path), encoding=packed), tap.state({"a": 1})]
         result = target.run(lines)
         assert result.exit_code == 1
         assert "no gzip file" in error_of(result)
@@ -246,7 +249,7 @@ class TestBatchFiles:
     def test_never_show_what_is_secret_in_their_address(self, target: Target) -> None:
         with Sandbox() as elsewhere:
             url = elsewhere.url.replace("http://", "http://ada:QXZJ@") + "/a.jsonl?signature=QXZJ"
-            result = target.run([singer.schema(), batch(url)])
+            result = target.run([tap.schema(), batch(url)])
         assert result.exit_code == 1
         assert "/a.jsonl" in error_of(result)
         assert "QXZJ" not in result.stderr + str(result.summary)
@@ -260,7 +263,7 @@ class TestBatchFiles:
             for _ in range(70):
                 file.write(b"x" * 1_000_000)
             file.write(b'"}\n')
-        result = target.run([singer.schema(), batch(str(path))])
+        result = target.run([tap.schema(), batch(str(path))])
         assert result.exit_code == 1
         assert "more than 64 MiB" in error_of(result)
 
@@ -272,9 +275,8 @@ class TestIds:
     ) -> None:
         with Sandbox(case_blind=True, accent_blind=True) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
-            lines = [singer.schema(properties=["id", "n"])]
-            for number in range(20):
-                lines.append(singer.record(id=(one, other)[number % 2], n=number))
+            lines = [tap.schema(properties=["id", "n"])]
+            lines += [tap.record(id=(one, other)[number % 2], n=number) for number in range(20)]
             assert target.run(lines, batch_size_rows=2).exit_code == 0
             assert sandbox.overlaps == []
             (user,) = sandbox.users.values()
@@ -306,7 +308,7 @@ class TestFirewalls:
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
-            lines = [singer.schema(), singer.record(id=1), singer.state({"a": 1})]
+            lines = [tap.schema(), tap.record(id=1), tap.state({"a": 1})]
             result = target.run(lines, api_url=f"http://127.0.0.1:{server.server_port}/api/client")
             server.shutdown()
             thread.join()
@@ -319,26 +321,26 @@ class TestFirewalls:
 class TestSmallThings:
     @pytest.mark.parametrize("exclude", [False, {}, "", 0], ids=str)
     def test_an_exclude_of_another_type_is_refused(self, target: Target, exclude: Any) -> None:
-        lines = [singer.schema(properties=["id", "ssn"]), singer.record(id=1, ssn="x")]
+        lines = [tap.schema(properties=["id", "ssn"]), tap.record(id=1, ssn="x")]
         result = target.run(lines, streams={"customers": {"exclude": exclude}})
         assert result.exit_code == 2
         assert "exclude" in error_of(result)
 
     @pytest.mark.parametrize("expression", ["", "  ", "lambda: 1", "x = 1", "(yield)"])
     def test_an_expression_that_is_none_is_refused(self, target: Target, expression: str) -> None:
-        lines = [singer.schema(), singer.record(id=1)]
+        lines = [tap.schema(), tap.record(id=1)]
         result = target.run(lines, stream_maps={"customers": {"x": expression}})
         assert result.exit_code == 2
         assert "'x'" in error_of(result)
 
     def test_a_type_that_is_not_in_capitals_is_no_unknown_one(self, target: Target) -> None:
-        lines = [singer.schema(), singer.record(id=1).replace("RECORD", "record")]
-        result = target.run([*lines, singer.state({"a": 1})])
+        lines = [tap.schema(), tap.record(id=1).replace("RECORD", "record")]
+        result = target.run([*lines, tap.state({"a": 1})])
         assert result.exit_code == 1
         assert "line 2" in error_of(result)
         assert result.states == []
 
     def test_a_key_that_is_named_twice_is_one(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [singer.schema(properties=["n"], keys=["n", "n"]), singer.record(n=1)]
+        lines = [tap.schema(properties=["n"], keys=["n", "n"]), tap.record(n=1)]
         assert target.run(lines).exit_code == 0
         assert list(sandbox.users) == ["1"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,8 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.sandbox import Sandbox
-from target_spotzee.singer.target import TargetSpotzee
 from tests import strategies
+from tests.played import SECRET, Played
 from tests.process import assert_adds_up
 
 names = st.sampled_from(
@@ -58,34 +56,6 @@ wrong_messages = st.builds(
         max_size=4,
     ),
 )
-
-SECRET = "sk_canary_of_the_key"
-
-
-class Played:
-    """Runs targets in this process and tells how they ended."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self._sandbox = sandbox
-        self._folder = folder
-        self._capsys = capsys
-
-    def run(self, lines: list[str], **config: Any) -> tuple[int, str, str, dict[str, Any]]:
-        """Return the exit code, stdout, stderr and the summary."""
-        summary_path = self._folder / "summary.json"
-        given = {
-            "api_key": SECRET,
-            "api_url": self._sandbox.api_url,
-            "rejects_path": str(self._folder / "rejects.singer"),
-            "summary_path": str(summary_path),
-            "max_retry_seconds": 0,
-            **config,
-        }
-        target = TargetSpotzee(config=given)
-        file = io.StringIO("".join(lines))
-        code = target.run.follow(lambda: target.listen(file))
-        out, err = self._capsys.readouterr()
-        return code, out, err, json.loads(summary_path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import IO, Any
 import pytest
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import PROGRAM, Result, Target
 
 CANARY = "canary@private.example"
@@ -31,7 +31,7 @@ def record(text: str) -> str:
 
 def run(target: Target, *lines: str | bytes, **settings: Any) -> Result:
     encoded = (line.encode() if isinstance(line, str) else line for line in lines)
-    return target.run(b"".join([singer.schema().encode(), *encoded]), **settings)
+    return target.run(b"".join([tap.schema().encode(), *encoded]), **settings)
 
 
 def assert_told(result: Result, exit_code: int, *words: str) -> None:
@@ -68,8 +68,8 @@ def test_a_line_that_is_no_message_ends_the_run_and_is_never_shown(
     sandbox: Sandbox,
     line: bytes,
 ) -> None:
-    before = singer.record(id=2) + singer.state({"read": 2})
-    result = run(target, before, line, singer.record(id=3), singer.state({"read": 3}))
+    before = tap.record(id=2) + tap.state({"read": 2})
+    result = run(target, before, line, tap.record(id=3), tap.state({"read": 3}))
     assert_told(result, 1)
     assert result.states == [{"read": 2}]
     assert CANARY not in result.stderr
@@ -111,7 +111,7 @@ class TestHalfOfASurrogatePair:
         ids=["value", "value within", "name within", "column"],
     )
     def test_costs_its_record_only(self, target: Target, sandbox: Sandbox, odd: str) -> None:
-        lines = [singer.record(id=2), record(odd), singer.record(id=3), singer.state({"read": 3})]
+        lines = [tap.record(id=2), record(odd), tap.record(id=3), tap.state({"read": 3})]
         result = run(target, *lines)
         assert result.exit_code == 3, result.stderr
         assert sorted(sandbox.users) == ["2", "3"]
@@ -154,14 +154,14 @@ class TestHalfOfASurrogatePair:
         sandbox: Sandbox,
         field: str,
     ) -> None:
-        lines = singer.schema(properties=["id", field]), singer.record(id=1, **{field: "\ud83d"})
+        lines = tap.schema(properties=["id", field]), tap.record(id=1, **{field: "\ud83d"})
         result = run(target, *lines)
         assert result.exit_code == 0, result.stderr
         assert result.summary["invalid_fields"] == {field: 1}
         assert list(sandbox.users) == ["1"]
 
     def test_in_an_id_costs_its_record_only(self, target: Target, sandbox: Sandbox) -> None:
-        result = run(target, singer.record(id="a\ud83d"), singer.record(id="a"))
+        result = run(target, tap.record(id="a\ud83d"), tap.record(id="a"))
         assert result.records == {"read": 2, "confirmed": 1, "rejected": 1}
         assert list(sandbox.users) == ["a"]
 
@@ -172,7 +172,7 @@ class TestHalfOfASurrogatePair:
         assert result.stdout == state + "\n"
 
     def test_in_a_schema_ends_the_run(self, target: Target, sandbox: Sandbox) -> None:
-        result = run(target, singer.record(id=2), singer.schema(properties=["id", "\ud83d"]))
+        result = run(target, tap.record(id=2), tap.schema(properties=["id", "\ud83d"]))
         assert_told(result, 1, "line 3", "half of a surrogate pair")
         assert set(sandbox.users) <= {"2"}
 
@@ -192,7 +192,7 @@ def test_of_a_doubled_column_the_last_counts(target: Target, sandbox: Sandbox) -
     ids=lambda text: repr(text[:12]),
 )
 def test_an_id_may_hold_anything(target: Target, sandbox: Sandbox, external_id: str) -> None:
-    result = run(target, singer.record(id=external_id), singer.state({"read": 1}))
+    result = run(target, tap.record(id=external_id), tap.state({"read": 1}))
     assert result.exit_code == 0, result.stderr
     assert list(sandbox.users) == [external_id]
     assert result.states == [{"read": 1}]
@@ -202,9 +202,9 @@ def test_a_record_too_large_for_a_request_is_rejected_alone(
     target: Target,
     sandbox: Sandbox,
 ) -> None:
-    large = singer.record(id=1, text="x" * (2 * MEGABYTE))
-    fits = singer.record(id=2, text="x" * (MEGABYTE - 100))
-    result = run(target, large, fits, singer.record(id=3), singer.state({"read": 3}))
+    large = tap.record(id=1, text="x" * (2 * MEGABYTE))
+    fits = tap.record(id=2, text="x" * (MEGABYTE - 100))
+    result = run(target, large, fits, tap.record(id=3), tap.state({"read": 3}))
     assert result.exit_code == 3
     assert list(result.summary["rejects"]) == ["record_too_large"]
     assert sorted(sandbox.users) == ["2", "3"]
@@ -213,7 +213,7 @@ def test_a_record_too_large_for_a_request_is_rejected_alone(
 
 def test_a_million_columns_are_rejected_alone(target: Target, sandbox: Sandbox) -> None:
     columns = {f"column_{number}": None for number in range(MEGABYTE)}
-    result = run(target, singer.record(id=1, **columns), singer.record(id=2))
+    result = run(target, tap.record(id=1, **columns), tap.record(id=2))
     assert result.exit_code == 3
     assert list(sandbox.users) == ["2"]
 
@@ -248,7 +248,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
     process = start_limited(target, subprocess.PIPE)
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # once it has read enough
-        process.stdin.write(singer.schema().encode())
+        process.stdin.write(tap.schema().encode())
         for piece in endless(first):
             process.stdin.write(piece)
     with suppress(BrokenPipeError):
@@ -269,8 +269,8 @@ def test_schemas_without_number_do_not_add_up(target: Target, tmp_path: Path) ->
     path = tmp_path / "input.singer"
     with path.open("w", encoding="utf-8") as file:
         for number in range(5000):
-            file.write(singer.schema(properties=["id", *wide(number)]))
-            file.write(singer.record(id=number % 10))
+            file.write(tap.schema(properties=["id", *wide(number)]))
+            file.write(tap.record(id=number % 10))
     with path.open("rb") as stdin:
         process = start_limited(target, stdin)
         out, err = process.communicate()

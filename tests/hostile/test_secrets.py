@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Result, Target
 
 KEY = "sk_canary_5f2c9d"
@@ -20,9 +20,9 @@ PEOPLE = ("canary.ada@private.example", "+61400987654", "canary-street 7", "cana
 EMAIL, PHONE, STREET, ID = PEOPLE
 
 COLUMNS = ["id", "email", "phone", "street"]
-RECORD = singer.record(id=ID, email=EMAIL, phone=PHONE, street=STREET)
-SCHEMA = singer.schema(properties=COLUMNS)
-STATE = singer.state({"read": 1})
+RECORD = tap.record(id=ID, email=EMAIL, phone=PHONE, street=STREET)
+SCHEMA = tap.schema(properties=COLUMNS)
+STATE = tap.state({"read": 1})
 
 
 def found_in(text: str, canaries: Iterable[str] = (KEY, *PEOPLE)) -> list[str]:
@@ -115,14 +115,14 @@ def test_whatever_spotzee_answers(
         ([RECORD[:-20]], {}, 1),
         ([f"{EMAIL} {PHONE} {KEY}\n"], {}, 1),
         ([json.dumps({"type": f"oh {EMAIL}"[:8], "x": EMAIL}) + "\n"], {}, 0),
-        ([singer.record(id=None, email=EMAIL)], {}, 3),
-        ([singer.record(id=[EMAIL])], {}, 3),
-        ([singer.record(email=EMAIL)], {"validate_records": True}, 3),
-        ([singer.record(id=1, email=f"{EMAIL} {PHONE}")], {"invalid_fields": "reject"}, 3),
+        ([tap.record(id=None, email=EMAIL)], {}, 3),
+        ([tap.record(id=[EMAIL])], {}, 3),
+        ([tap.record(email=EMAIL)], {"validate_records": True}, 3),
+        ([tap.record(id=1, email=f"{EMAIL} {PHONE}")], {"invalid_fields": "reject"}, 3),
         ([RECORD], {"stream_maps": {"customers": {"email": f"int('{EMAIL}')"}}}, 3),
         ([RECORD], {"stream_maps": {"customers": {"x": "1 / int(street[:0] or 0)"}}}, 3),
-        ([singer.record("others", id=ID, email=EMAIL)], {}, 1),
-        ([singer.record(id=ID, text="x" * 1_100_000, email=EMAIL)], {}, 3),
+        ([tap.record("others", id=ID, email=EMAIL)], {}, 1),
+        ([tap.record(id=ID, text="x" * 1_100_000, email=EMAIL)], {}, 3),
     ],
     ids=[
         "cut line",

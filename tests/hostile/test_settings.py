@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from singer_sdk.plugin_base import _ConfigInput
 
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.sandbox import Sandbox
 from target_spotzee.settings.configuration import read_file
+from target_spotzee.singer import command
+from target_spotzee.singer.sdk import ConfigInput
 from target_spotzee.singer.target import TargetSpotzee
-from tests import singer, strategies
+from tests import strategies, tap
 
 TargetSpotzee.append_builtin_config(TargetSpotzee.config_jsonschema)
 ALL = sorted(TargetSpotzee.config_jsonschema["properties"])
@@ -66,7 +67,7 @@ def wired(api: Sandbox, config: dict[str, Any]) -> TargetSpotzee | None:
     """Return a target, or nothing for settings that are refused in one line."""
     given_ = {"api_key": "sk_x", "api_url": api.api_url, "max_retry_seconds": 0, **config}
     try:
-        target = TargetSpotzee._wired(_ConfigInput(given_), None, None)
+        target = command._wired(TargetSpotzee, ConfigInput(given_), None, None)
     except SettingsError as error:
         assert "\n" not in str(error)  # noqa: PT017 - either is right
         return None
@@ -106,9 +107,9 @@ def test_that_are_sound_run(
     target = wired(api, config)
     if target is None:
         return
-    lines = singer.schema() + singer.record(id=1) + singer.record(id=None)
+    lines = tap.schema() + tap.record(id=1) + tap.record(id=None)
     with caplog.at_level(logging.ERROR):
-        code = target.run.follow(lambda: target.listen(io.StringIO(lines)))
+        code = target.run.follow(lambda: target.read(io.StringIO(lines)))
     assert code in (0, 1, 2, 3)
     assert "bug" not in caplog.text
     caplog.clear()

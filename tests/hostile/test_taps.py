@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from target_spotzee.sandbox import Fault, Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Result, Target
 
 CANARY = "canary@private.example"
@@ -20,9 +20,9 @@ FLATTENED: dict[str, Any] = {"flattening_enabled": True, "flattening_max_depth":
 
 def before() -> list[str]:
     """Return 180 good records with their states, as a tap prints them before its fault."""
-    lines = [singer.schema(properties=["id", "n"])]
+    lines = [tap.schema(properties=["id", "n"])]
     for number in range(READ):
-        lines += [singer.record(id=number, n=number), singer.state({"read": number + 1})]
+        lines += [tap.record(id=number, n=number), tap.state({"read": number + 1})]
     return lines
 
 
@@ -39,14 +39,12 @@ def assert_told(result: Result, exit_code: int, *words: str) -> str:
 
 def batch(manifest: Any, encoding: Any = None, stream: str = "customers") -> str:
     encoding = {"format": "jsonl"} if encoding is None else encoding
-    return singer.line(
-        {"type": "BATCH", "stream": stream, "encoding": encoding, "manifest": manifest}
-    )
+    return tap.line({"type": "BATCH", "stream": stream, "encoding": encoding, "manifest": manifest})
 
 
 FAULTS = {
-    "cut record": (singer.record(id=1, email=CANARY)[:-20], ["line 362", "no message"]),
-    "no schema": (singer.record("orders", id=1, email=CANARY), ["'orders'", "before its SCHEMA"]),
+    "cut record": (tap.record(id=1, email=CANARY)[:-20], ["line 362", "no message"]),
+    "no schema": (tap.record("orders", id=1, email=CANARY), ["'orders'", "before its SCHEMA"]),
     "log line": (f"Fetched 1 row of {CANARY}\n", ["line 362", "no message"]),
     "no object": ('{"type":"RECORD","stream":"customers","record":5}\n', ["no object"]),
     "no record": ('{"type":"RECORD","stream":"customers"}\n', ["lacks record"]),
@@ -71,7 +69,7 @@ class TestFaultsThatEndTheInput:
         self, target: Target, sandbox: Sandbox, fault: str, delivery: str
     ) -> None:
         line, words = FAULTS[fault]
-        after = [singer.record(id="late"), singer.state({"read": "late"})]
+        after = [tap.record(id="late"), tap.state({"read": "late"})]
         result = target.run([*before(), line, *after], delivery=delivery)
         assert_told(result, 1, *words)
         assert len(sandbox.users) == READ
@@ -79,7 +77,7 @@ class TestFaultsThatEndTheInput:
         assert result.summary["records"]["read"] == READ
 
     def test_leave_rejects_kept_and_the_exit_code_1(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [*before(), singer.record(id=None), singer.state({"read": "bad"}), "cut"]
+        lines = [*before(), tap.record(id=None), tap.state({"read": "bad"}), "cut"]
         result = target.run(lines)
         assert_told(result, 1, "line 364")
         assert result.states[-1] == {"read": "bad"}
@@ -107,7 +105,7 @@ class TestFaultsThatEndTheInput:
     def test_of_a_later_schema_do_the_same_with_exit_code_2(
         self, target: Target, sandbox: Sandbox
     ) -> None:
-        result = target.run([*before(), singer.schema("orders", ["total"], keys=[])])
+        result = target.run([*before(), tap.schema("orders", ["total"], keys=[])])
         assert_told(result, 2, "'orders'", "no way to an identity")
         assert len(sandbox.users) == READ
         assert result.states[-1] == {"read": READ}
@@ -120,7 +118,7 @@ class TestFaultsThatEndTheInput:
         whole = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
         path.write_bytes(whole[:-1000])
         gz = {"format": "jsonl", "compression": "gzip"}
-        result = target.run([*before(), batch([path.as_uri()], gz), singer.state({"read": "late"})])
+        result = target.run([*before(), batch([path.as_uri()], gz), tap.state({"read": "late"})])
         assert_told(result, 1, "rows.jsonl.gz", "cut off")
         assert READ + 10_000 < len(sandbox.users) < READ + 50_000
         assert result.states[-1] == {"read": READ}
@@ -149,7 +147,7 @@ class TestRecordsThatAreNoJson:
         self, target: Target, sandbox: Sandbox, value: str, code: str
     ) -> None:
         odd = f'{{"type":"RECORD","stream":"customers","record":{{"id":"odd","n":{value}}}}}\n'
-        result = target.run([*before(), odd, singer.record(id="last"), singer.state({"read": 182})])
+        result = target.run([*before(), odd, tap.record(id="last"), tap.state({"read": 182})])
         assert result.exit_code == 3, result.stderr
         assert list(result.summary["rejects"]) == [code]
         assert "odd" not in sandbox.users
@@ -170,15 +168,15 @@ class TestRecordsThatAreNoJson:
         odd = (
             f'{{"type":"RECORD","stream":"customers","record":{{"id":"odd","n":{value},"m":2}}}}\n'
         )
-        lines = [singer.schema(properties=["id", "n", "m"]), odd]
+        lines = [tap.schema(properties=["id", "n", "m"]), odd]
         result = target.run(lines, streams={"customers": {"exclude": ["n"]}})
         assert result.exit_code == 0, result.stderr
         assert sandbox.users["odd"]["data"] == {"m": 2}
 
     def test_clear_nothing_in_a_field(self, target: Target, sandbox: Sandbox) -> None:
         lines = [
-            singer.schema(properties=["id", "email"]),
-            singer.record(id=1, email="a@b.example"),
+            tap.schema(properties=["id", "email"]),
+            tap.record(id=1, email="a@b.example"),
         ]
         lines += ['{"type":"RECORD","stream":"customers","record":{"id":1,"email":NaN}}\n']
         result = target.run(lines)
@@ -188,9 +186,7 @@ class TestRecordsThatAreNoJson:
 
     def test_become_null_where_the_settings_say_so(self, target: Target, sandbox: Sandbox) -> None:
         odd = '{"type":"RECORD","stream":"customers","record":{"id":1,"n":NaN,"m":[Infinity,1]}}\n'
-        result = target.run(
-            [singer.schema(properties=["id", "n", "m"]), odd], invalid_fields="null"
-        )
+        result = target.run([tap.schema(properties=["id", "n", "m"]), odd], invalid_fields="null")
         assert result.exit_code == 0, result.stderr
         assert sandbox.users["1"]["data"] == {"n": None, "m": [None, 1]}
         assert result.summary["invalid_fields"] == {"data.n": 1, "data.m": 1}
@@ -200,7 +196,7 @@ class TestRecordsThatAreNoJson:
     ) -> None:
         path = tmp_path / "rows.jsonl"
         path.write_text('{"id":1,"n":NaN}\n{"id":2,"n":2}\n{"id":3,"n":Infinity}\n', "utf-8")
-        lines = [singer.schema(properties=["id", "n"]), singer.record(id=1, n=1)]
+        lines = [tap.schema(properties=["id", "n"]), tap.record(id=1, n=1)]
         result = target.run([*lines, batch([str(path)])])
         assert result.exit_code == 3
         assert result.summary["rejects"]["number_invalid"]["count"] == 2
@@ -208,11 +204,11 @@ class TestRecordsThatAreNoJson:
         assert sorted(sandbox.users) == ["1", "2"]
 
     def test_made_by_a_stream_map_are_the_same(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [singer.schema(properties=["id", "n"])]
+        lines = [tap.schema(properties=["id", "n"])]
         lines += [
-            singer.record(id=1, n=1),
-            singer.record(id=2, n="nan"),
-            singer.record(id=3, n="5"),
+            tap.record(id=1, n=1),
+            tap.record(id=2, n="nan"),
+            tap.record(id=3, n="5"),
         ]
         result = target.run(lines, stream_maps={"customers": {"n": "float(n)"}})
         assert result.exit_code == 3
@@ -222,7 +218,7 @@ class TestRecordsThatAreNoJson:
     def test_made_of_no_json_at_all_by_a_stream_map_are_rejected(
         self, target: Target, sandbox: Sandbox
     ) -> None:
-        lines = [singer.schema(properties=["id"]), singer.record(id=1)]
+        lines = [tap.schema(properties=["id"]), tap.record(id=1)]
         result = target.run(lines, stream_maps={"customers": {"n": "datetime"}})
         assert result.exit_code == 3, result.stderr
         assert list(result.summary["rejects"]) == ["stream_map_failed"]
@@ -240,8 +236,8 @@ class TestOddSchemas:
     ) -> None:
         message = {"type": "SCHEMA", "stream": "customers", "schema": schema}
         lines = [
-            singer.line({**message, "key_properties": ["_id"]}),
-            singer.record(_id="5f1", email="ada@example.com", profile={"plan": "pro"}),
+            tap.line({**message, "key_properties": ["_id"]}),
+            tap.record(_id="5f1", email="ada@example.com", profile={"plan": "pro"}),
         ]
         mapping = {"external_id": "_id", "email": "email", "data.plan": "profile.plan"}
         result = target.run(lines, streams={"customers": {"mapping": mapping}})
@@ -264,8 +260,8 @@ class TestOddSchemas:
             schema = {"type": "object", "properties": {"id": {}}, **more}
             message = {"type": "SCHEMA", "stream": "customers", "schema": schema}
             lines = [
-                singer.line({**message, "key_properties": ["id"]}),
-                singer.record(id=1, mail="ada@example.com"),
+                tap.line({**message, "key_properties": ["id"]}),
+                tap.record(id=1, mail="ada@example.com"),
             ]
             result = target.run(lines, streams={"customers": {"mapping": {"email": "mail"}}})
             assert result.exit_code == code, result.stderr
@@ -276,7 +272,7 @@ class TestOddSchemas:
     ) -> None:
         schema = {"type": "SCHEMA", "stream": "customers", "schema": {}, "key_properties": ["_id"]}
         streams = {"customers": {"mapping": {"external_id": "_id", "email": "mail"}}}
-        lines = [singer.line(schema), singer.record(_id=None, mail="ada@example.com")]
+        lines = [tap.line(schema), tap.record(_id=None, mail="ada@example.com")]
         assert target.run(lines, streams=streams).exit_code == 3
         kept = target.rejects_path.read_bytes().replace(b'"_id":null', b'"_id":7')
         again = target.run(kept, streams=streams, rejects_path=None)
@@ -291,9 +287,9 @@ class TestOddSchemas:
     def test_with_any_key_properties_are_read_or_told(
         self, target: Target, sandbox: Sandbox, keys: Any, code: int
     ) -> None:
-        message = json.loads(singer.schema())
+        message = json.loads(tap.schema())
         message["key_properties"] = keys
-        lines = [singer.line(message), singer.record(id=1)]
+        lines = [tap.line(message), tap.record(id=1)]
         mapping = {"customers": {"mapping": {"external_id": "id"}}}
         result = target.run(lines, streams=mapping)
         assert result.exit_code == code, result.stderr
@@ -314,7 +310,7 @@ class TestOddSchemas:
     def test_that_a_path_can_t_reach_into_are_refused_before_anything_is_cleared(
         self, target: Target, sandbox: Sandbox, column: Any, kind: str
     ) -> None:
-        lines = [singer.schema(properties={"id": {}, "profile": column}), singer.record(id=1)]
+        lines = [tap.schema(properties={"id": {}, "profile": column}), tap.record(id=1)]
         for path in ("profile.email", "profile.0"):
             result = target.run(lines, streams={"customers": {"mapping": {"email": path}}})
             assert_told(result, 2, "'profile'", f"is {kind}")
@@ -322,7 +318,7 @@ class TestOddSchemas:
 
     def test_whose_columns_flatten_to_one_name_are_told(self, target: Target) -> None:
         inner = {"type": "object", "properties": {"city": {"type": "string"}}}
-        lines = [singer.schema(properties={"id": {}, "address": inner, "address__city": {}})]
+        lines = [tap.schema(properties={"id": {}, "address": inner, "address__city": {}})]
         result = target.run(lines, flattening_enabled=True, flattening_max_depth=1)
         assert_told(result, 2, "'customers'", "'address__city'")
 
@@ -331,7 +327,7 @@ class TestOddSchemas:
     def test_of_true_mean_anything(
         self, target: Target, sandbox: Sandbox, column: Any, settings: dict[str, Any]
     ) -> None:
-        lines = [singer.schema(properties={"id": {}, "x": column}), singer.record(id=1, x=2)]
+        lines = [tap.schema(properties={"id": {}, "x": column}), tap.record(id=1, x=2)]
         result = target.run(lines, **settings)
         assert result.exit_code == 0, result.stderr
         assert sandbox.users["1"]["data"] == {"x": 2}
@@ -342,7 +338,7 @@ class TestOddSchemas:
             {"id": {}, "x": column},
             {"id": {}, "o": {"type": "object", "properties": {"x": column}}},
         ):
-            lines = [singer.schema(properties=properties), singer.record(id=1)]
+            lines = [tap.schema(properties=properties), tap.record(id=1)]
             result = target.run(lines, flattening_enabled=True, flattening_max_depth=2)
             if "x" in properties:
                 assert_told(result, 1, "'x'")
@@ -352,17 +348,17 @@ class TestOddSchemas:
     @pytest.mark.parametrize("depth", [300, 900, 5_000])
     def test_that_are_nested_too_deeply_are_told(self, target: Target, depth: int) -> None:
         deep = '{"type":"object","properties":{"x":' * depth + "{}" + "}}" * depth
-        line = singer.schema(properties={"id": {}, "x": "DEEP"}).replace('"DEEP"', deep)
+        line = tap.schema(properties={"id": {}, "x": "DEEP"}).replace('"DEEP"', deep)
         for settings in ({}, FLATTENED):
-            result = target.run([line, singer.record(id=1)], **settings)
+            result = target.run([line, tap.record(id=1)], **settings)
             if result.exit_code:
                 assert_told(result, 1)
 
     def test_that_lack_a_column_of_the_records_are_told_once(
         self, target: Target, sandbox: Sandbox
     ) -> None:
-        lines = [singer.schema()]
-        lines += [singer.record(id=number, email="ada@example.com") for number in range(300)]
+        lines = [tap.schema()]
+        lines += [tap.record(id=number, email="ada@example.com") for number in range(300)]
         result = target.run(lines)
         assert result.exit_code == 0
         assert sandbox.users["5"]["data"] == {"email": "ada@example.com"}
@@ -387,7 +383,7 @@ class TestStreamMaps:
     def test_that_fail_for_every_record_are_refused_at_schema(
         self, target: Target, sandbox: Sandbox, maps: dict[str, str], words: list[str]
     ) -> None:
-        lines = [singer.schema(properties=["id", "first_name"]), singer.record(id=1)]
+        lines = [tap.schema(properties=["id", "first_name"]), tap.record(id=1)]
         result = target.run(lines, stream_maps={"customers": maps})
         assert_told(result, 2, "stream 'customers'", *words)
         assert sandbox.users == {}
@@ -398,8 +394,8 @@ class TestStreamMaps:
         schema = {"type": "object", "properties": {"id": {}}, "additionalProperties": True}
         message = {"type": "SCHEMA", "stream": "customers", "schema": schema}
         lines = [
-            singer.line({**message, "key_properties": ["id"]}),
-            singer.record(id=1, first_name="Ada"),
+            tap.line({**message, "key_properties": ["id"]}),
+            tap.record(id=1, first_name="Ada"),
         ]
         result = target.run(lines, stream_maps={"customers": {"name": "first_name"}})
         assert result.exit_code == 0, result.stderr
@@ -417,10 +413,10 @@ class TestBatchesOfStreamsThatAreNotLoaded:
     )
     def test_are_not_opened(self, target: Target, settings: dict[str, Any]) -> None:
         lines = [
-            singer.schema(),
+            tap.schema(),
             batch(["s3://bucket/a.jsonl"]),
             batch(["/nowhere/gone.jsonl"], {"format": "parquet"}),
-            singer.state({"a": 1}),
+            tap.state({"a": 1}),
         ]
         result = target.run(lines, **settings)
         assert result.exit_code == 0, result.stderr
@@ -429,7 +425,7 @@ class TestBatchesOfStreamsThatAreNotLoaded:
 
     def test_are_counted_where_they_tell_their_size(self, target: Target) -> None:
         message = {"type": "BATCH", "stream": "customers", "filepath": "a.csv", "batch_size": 250}
-        lines = [singer.schema(), singer.line(message)]
+        lines = [tap.schema(), tap.line(message)]
         result = target.run(lines, streams={"x": {}}, unlisted_streams="ignore")
         assert result.records == {"read": 250, "ignored": 250}
         assert "not opened" not in result.stderr

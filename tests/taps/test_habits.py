@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from target_spotzee.sandbox import Sandbox
-from tests import singer
+from tests import tap
 from tests.process import Target
 
 
 def schema(properties: dict[str, Any], **extra: Any) -> str:
-    return singer.line(
+    return tap.line(
         {
             "type": "SCHEMA",
             "stream": "customers",
@@ -22,7 +22,7 @@ def schema(properties: dict[str, Any], **extra: Any) -> str:
 
 
 def record(**values: Any) -> str:
-    return singer.line({"type": "RECORD", "stream": "customers", "record": values})
+    return tap.line({"type": "RECORD", "stream": "customers", "record": values})
 
 
 def test_types_in_any_of_and_money_as_strings_arrive_as_they_were(
@@ -90,9 +90,9 @@ def test_a_float_in_a_state_comes_out_as_it_went_in(target: Target) -> None:
 
 def test_a_state_before_any_schema_is_taken(target: Target, sandbox: Sandbox) -> None:
     """As SDK taps on their second run."""
-    lines = [singer.state({"a": 0}), schema({"id": {"type": "integer"}}), record(id=1)]
+    lines = [tap.state({"a": 0}), schema({"id": {"type": "integer"}}), record(id=1)]
 
-    result = target.run([*lines, singer.state({"a": 1})])
+    result = target.run([*lines, tap.state({"a": 1})])
 
     assert result.exit_code == 0
     assert result.states[-1] == {"a": 1}
