@@ -22,7 +22,7 @@ INSTALLED := requirements.lock demo/requirements.lock
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-unit_tests := $(addprefix tests/,api delivery fields mapping objects outcome schemas settings singer)
+unit_tests := $(addprefix tests/,api delivery fields mapping objects outcome schemas settings singer test_codec.py)
 
 .PHONY: demo unit test announce lint pytest browser postgres faults docs bench lock clean chaos soak audit
 
@@ -30,7 +30,7 @@ demo: $(READY) $(TAP_READY)
 	@demo/run
 
 unit: $(READY)
-	@$(BIN)/python -m pytest --numprocesses=4 $(unit_tests) tests/test_*.py
+	@$(BIN)/python -m pytest --numprocesses=4 $(unit_tests)
 
 # The environments side by side: pip needs one core for each, and waits for the network besides.
 test: announce
