@@ -34,6 +34,8 @@ def hidden_columns(
         separator: What flattening joins names with; ``None`` where nothing is flattened.
     """
 
+    mapped = frozenset(mapped)  # names only: a view would keep the whole schema
+
     def names_of(column: str) -> list[str]:
         """Return what a column is called once it is flattened, and its own name."""
         if separator is None:
