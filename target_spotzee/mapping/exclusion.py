@@ -33,7 +33,6 @@ def hidden_columns(
         mapped: The columns after stream maps and flattening.
         separator: What flattening joins names with; ``None`` where nothing is flattened.
     """
-
     mapped = frozenset(mapped)  # names only: a view would keep the whole schema
 
     def names_of(column: str) -> list[str]:
