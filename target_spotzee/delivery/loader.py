@@ -87,7 +87,7 @@ class Loader:
         except TypeError:
             self.reject(ticket, _NO_JSON, user.ids)
             return
-        if b"E+" in body and codec.proper(user.payload) is not user.payload:
+        if body.find(b"E+") >= 0 and codec.proper(user.payload) is not user.payload:
             self.reject(ticket, _TOO_LARGE, user.ids)
             return
         size = len(body)
