@@ -7,7 +7,7 @@ what is being sent. The rules are those of Spotzee's API reference, release 2026
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from target_spotzee.fields import USER_FIELDS
@@ -105,16 +105,7 @@ USERS_BATCH = Kind(
 )
 """Users by ``delivery: sync``: each is confirmed."""
 
-USERS_QUEUED = Kind(
-    name="users",
-    method="PATCH",
-    path="/users",
-    fields=USER_FIELDS,
-    confirms=False,
-    fold=fold_users,
-    repeats_harmlessly=True,
-    supersedes=True,
-)
+USERS_QUEUED = replace(USERS_BATCH, method="PATCH", path="/users", confirms=False)
 """Users by ``delivery: async``: they are queued."""
 
 KINDS: Mapping[tuple[str, str], Kind] = {
