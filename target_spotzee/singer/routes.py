@@ -47,13 +47,13 @@ class Route:
         origin: The stream after its map, and the SCHEMA before it.
         sink: Where it leads; ``None`` where the map filters every record out.
         load: Sends a record down it.
-        is_mapped: Whether a map or flattening changes the records.
+        refuse: Rejects a record that breaks the stream's schema, unless it would not be sent.
     """
 
     origin: Origin
     sink: AnySink | None
     load: Load
-    is_mapped: bool = False
+    refuse: Callable[[Record, Ticket, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,18 @@ class _Mapped:
             self.settlement.filtered(ticket)
         else:
             self.sink.load(mapped, ticket, is_sound=False)  # an expression can make anything
+
+    def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:
+        """Reject a record that breaks the stream's schema, unless the map filters it out."""
+        try:
+            mapped = self.transform(copy.copy(record))
+        except Exception:  # noqa: BLE001 - the record breaks its schema, so it may break the map
+            self.loader.reject(ticket, Reason("schema_violated", violation))
+            return
+        if mapped is None:
+            self.settlement.filtered(ticket)
+        else:
+            self.sink.refuse(mapped, ticket, violation)
 
     def _sound(self, record: Record) -> Record:
         """Return a record that can be made text of, which flattening and expressions do.
@@ -138,6 +150,7 @@ def make_route(
             Origin(alias, line, lambda _: False),
             None,
             lambda record, ticket, *, is_sound: filtered(ticket),  # noqa: ARG005 - as `Load`
+            lambda record, ticket, violation: filtered(ticket),  # noqa: ARG005 - as `Route.refuse`
         )
     sink = sink_of(stream_map)
     flattening = stream_map.flattening_options if stream_map.flattening_enabled else None
@@ -156,9 +169,9 @@ def make_route(
         _flat_name(flattening) if flattening else None,
     )
     if isinstance(stream_map, SameRecordTransform) and flattening is None:
-        return Route(origin, sink, sink.load)
+        return Route(origin, sink, sink.load, sink.refuse)
     mapped = _Mapped(stream_map.transform, origin, sink, loader, settlement)
-    return Route(origin, sink, mapped.load, is_mapped=True)
+    return Route(origin, sink, mapped.load, mapped.refuse)
 
 
 def _flat_name(options: FlatteningOptions) -> Callable[[str, list[str]], str]:

@@ -121,6 +121,15 @@ class SpotzeeSink(BatchSink):
                 self._end_sample()
             self._loader.load(user, ticket, self._kind)
 
+    def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:
+        """Reject a record that breaks the stream's schema.
+
+        Raises:
+            RejectLimitError: It was one too many.
+        """
+        reason = Reason("schema_violated", violation)
+        self._loader.reject(ticket, reason, self.mapping.ids(record))
+
     def _reject_keyless(
         self,
         record: Record,
@@ -191,6 +200,10 @@ class IgnoringSink(BatchSink):
     def load(self, record: Record, ticket: Ticket, *, is_sound: bool) -> None:  # noqa: ARG002 - as `SpotzeeSink.load`
         """Ignore one record."""
         self.record_counter_metric.increment()
+        self._settlement.ignored(ticket)
+
+    def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:  # noqa: ARG002 - as `SpotzeeSink.refuse`
+        """Ignore one record, whatever it breaks."""
         self._settlement.ignored(ticket)
 
     def process_batch(self, _context: dict[str, Any]) -> None:

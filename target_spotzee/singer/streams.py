@@ -11,7 +11,7 @@ from singer_sdk.mapper import PluginMapper, StreamMap
 from target_spotzee import codec
 from target_spotzee.exceptions import InputError, LimitReachedError
 from target_spotzee.mapping.users import Mapping as StreamMapping
-from target_spotzee.outcome.rejects import LESS_EXCLUDED, Reason
+from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
 from target_spotzee.run import Run, now
 from target_spotzee.schemas.check import RecordCheck
@@ -147,11 +147,10 @@ class Streams:
             ticket = settlement.issue(route.origin, line)
             if mark is not None:
                 mark.wait_for(ticket)
-            if violation is not None and isinstance(route.sink, SpotzeeSink):
-                ids = None if route.is_mapped else route.sink.mapping.ids(record)
-                self._loader.reject(ticket, Reason("schema_violated", violation), ids)
-            else:
+            if violation is None:
                 route.load(record, ticket, is_sound=is_sound)
+            else:
+                route.refuse(record, ticket, violation)
 
     def load_batch(self, message: Mapping[str, Any]) -> None:
         """Load the records of a BATCH message's files.

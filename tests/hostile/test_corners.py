@@ -141,6 +141,35 @@ class TestValidation:
         assert result.summary["rejects"]["schema_violated"]["keys"] == ["customers:2"]
         assert list(sandbox.users) == ["1"]
 
+    @pytest.mark.parametrize(
+        "stream_map", [{}, {"twice": "id * 2"}], ids=["as it is", "with a column more"]
+    )
+    def test_lets_a_newer_record_make_a_reject_needless(
+        self, target: Target, sandbox: Sandbox, stream_map: dict[str, str]
+    ) -> None:
+        properties = {"id": {"type": "integer"}, "n": {"type": "integer"}}
+        lines = [
+            tap.schema(properties=properties),
+            tap.record(id=1, n="odd"),
+            tap.record(id=1, n=2),
+        ]
+        result = target.run(lines, validate_records=True, stream_maps={"customers": stream_map})
+        assert list(result.summary["rejects"]) == ["schema_violated"]
+        assert '"done":true' in target.rejects_path.read_text(encoding="utf-8")
+        assert list(sandbox.users) == ["1"]
+
+    def test_judges_nothing_that_a_stream_map_filters_out(self, target: Target) -> None:
+        properties = {"id": {"type": "integer"}, "n": {"type": "integer"}}
+        lines = [
+            tap.schema(properties=properties),
+            tap.record(id=1, n="odd"),
+            tap.record(id=2, n=2),
+        ]
+        stream_maps = {"customers": {"__filter__": "n != 'odd'"}}
+        result = target.run(lines, validate_records=True, stream_maps=stream_maps)
+        assert result.exit_code == 0, result.stderr
+        assert result.records == {"read": 2, "confirmed": 1, "filtered": 1}
+
 
 class TestRejectsThatAreSentAgain:
     """A column that was excluded is not there any more."""
