@@ -54,11 +54,12 @@ class Ticket(msgspec.Struct, eq=False, gc=False):  # one a record, so no datacla
         origin: Where it comes from.
         line: The tap's RECORD message as it was read.
         stretch: Its place in the ledger.
-        on_safe: Called once the record was delivered, or is safe in the rejects file.
+        on_end: Called once the record is settled, with whether it was delivered or is safe in the
+            rejects file; otherwise the settings leave it out.
     """
 
     number: int
     origin: Origin
     line: str | bytes
     stretch: Stretch
-    on_safe: Callable[[], None] | None = None
+    on_end: Callable[[bool], None] | None = None

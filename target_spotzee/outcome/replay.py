@@ -21,6 +21,8 @@ logger = logging.getLogger("target-spotzee")
 class Mark:
     """Marks a reject of the input once every record made of it was delivered or kept anew.
 
+    Records that the settings leave out don't stand in the way, but one at least must be safe.
+
     Args:
         fd: The input, open for writing.
         place: Where its mark is.
@@ -30,15 +32,26 @@ class Mark:
         self._fd = fd
         self._place = place
         self._left = 0
+        self._all_known = False
+        self._any_safe = False
 
     def wait_for(self, ticket: Ticket) -> None:
         """Wait for one more record made of the reject; stream maps can make several of one."""
         self._left += 1
-        ticket.on_safe = self._safe
+        ticket.on_end = self._ended
 
-    def _safe(self) -> None:
+    def close(self) -> None:
+        """Wait for no more records than by now; before that there is no mark."""
+        self._all_known = True
+        self._set_if_due()
+
+    def _ended(self, safe: bool) -> None:
         self._left -= 1
-        if not self._left:
+        self._any_safe |= safe
+        self._set_if_due()
+
+    def _set_if_due(self) -> None:
+        if self._all_known and self._any_safe and not self._left:
             marks.set_done(self._fd, self._place)
 
 

@@ -55,7 +55,7 @@ class Settlement:
         return self._ledger.issue(origin, line)
 
     def note(self, invalid: Iterable[str], mended: Iterable[str] = ()) -> None:
-        """Count fields that could not be right, and those that had to be mended."""
+        """Count fields that could not be valid, and those that had to be mended."""
         self._summary.invalid_fields.update(invalid)
         self._summary.mended_fields.update(mended)
 
@@ -97,8 +97,8 @@ class Settlement:
                     self._rejects.superseded(ticket, item.ids)
         self._ledger.settle(*newest, *older)
         for ticket in (*older, *newest):
-            if ticket.on_safe is not None:
-                ticket.on_safe()
+            if ticket.on_end is not None:
+                ticket.on_end(True)  # noqa: FBT003 - a callback's only argument
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map filters out."""
@@ -152,8 +152,8 @@ class Settlement:
             self._rejects.sync()
             for ticket in self._unsynced:
                 self._ledger.settle(ticket)
-                if ticket.on_safe is not None:
-                    ticket.on_safe()
+                if ticket.on_end is not None:
+                    ticket.on_end(True)  # noqa: FBT003 - a callback's only argument
             self._unsynced.clear()
         state = self._ledger.take_safe()
         if state is not None and self._write_state is not None:
@@ -163,6 +163,8 @@ class Settlement:
     def _settle(self, ticket: Ticket) -> None:
         self._streams[ticket.origin.stream].unsettled -= 1
         self._ledger.settle(ticket)
+        if ticket.on_end is not None:
+            ticket.on_end(False)  # noqa: FBT003 - a callback's only argument
 
 
 def _by_stream(tickets: Iterable[Ticket]) -> ItemsView[str, int]:

@@ -151,6 +151,8 @@ class Streams:
                 route.load(record, ticket, is_sound=is_sound)
             else:
                 route.refuse(record, ticket, violation)
+        if mark is not None:
+            mark.close()
 
     def load_batch(self, message: Mapping[str, Any]) -> None:
         """Load the records of a BATCH message's files.
@@ -200,7 +202,7 @@ class Streams:
         return routes
 
     def _count_down(self) -> None:
-        """Count one record of a canary.
+        """Count one record of a run with ``--limit``.
 
         Raises:
             LimitReachedError: It is one too many.

@@ -151,7 +151,7 @@ class TestMarks:
     def test_delivered(self) -> None:
         books, marked = Books(), list[int]()
         first, second = books.issue(2)
-        first.on_safe, second.on_safe = (lambda: marked.append(1)), (lambda: marked.append(2))
+        first.on_end, second.on_end = (lambda _: marked.append(1)), (lambda _: marked.append(2))
         books.settlement.delivered([item_of(first, second)])
         assert sorted(marked) == [1, 2]
 
@@ -160,7 +160,7 @@ class TestMarks:
         file = RejectsFile(path, "run-1", lambda: NOW)
         books, sizes = Books(file), list[int]()
         (ticket,) = books.issue()
-        ticket.on_safe = lambda: sizes.append(path.stat().st_size)
+        ticket.on_end = lambda _: sizes.append(path.stat().st_size)
         books.settlement.rejected(ticket, BAD)
         assert sizes == []
         books.settlement.publish()
@@ -171,7 +171,7 @@ class TestMarks:
     def test_held_never(self) -> None:
         books, marked = Books(), list[int]()
         (ticket,) = books.issue()
-        ticket.on_safe = lambda: marked.append(1)
+        ticket.on_end = lambda _: marked.append(1)
         books.settlement.rejected(ticket, BAD)
         books.settlement.publish()
         assert marked == []
