@@ -32,6 +32,7 @@ _SAID_OF_EACH_COLUMN = frozenset(
         *("additionalProperties", "patternProperties"),
     },
 )
+_CHOICES = ("allOf", "anyOf", "oneOf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +286,46 @@ def _schema_for(origin: Origin) -> dict[str, Any]:
             message[names] = [message[names]]
         if isinstance(message.get(names), list):
             message[names] = [name for name in message[names] if not origin.excludes(name)]
-    schema = message["schema"]
-    properties = schema.get("properties") or {}
-    kept = {column: value for column, value in properties.items() if not origin.excludes(column)}
-    if len(kept) < len(properties):
-        # Anything else that a schema says may be about the columns that are gone.
-        schema = {name: value for name, value in schema.items() if name in _SAID_OF_EACH_COLUMN}
-        message["schema"] = {**schema, "properties": kept}
-        schema = message["schema"]
+    schema = _schema_without_excluded_columns(message["schema"], origin, [])
+    if schema.get("properties") != message["schema"].get("properties"):
         message[LESS_EXCLUDED] = True
-    if isinstance(schema.get("required"), list):
-        schema["required"] = [name for name in schema["required"] if not origin.excludes(name)]
+    message["schema"] = schema
     return message
+
+
+def _schema_without_excluded_columns(
+    schema: dict[str, Any],
+    origin: Origin,
+    parents: list[str],
+) -> dict[str, Any]:
+    """Return what a schema says of what is kept: of a record, or of an object in it."""
+
+    def is_kept(name: str) -> bool:
+        return not origin.excludes(origin.flat_name(name, parents) if origin.flat_name else name)
+
+    def of_column(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if origin.flat_name is None or not isinstance(value, dict):
+            return value
+        return _schema_without_excluded_columns(value, origin, [*parents, name])
+
+    less = dict(schema)
+    for choice in _CHOICES if parents else ():
+        if isinstance(schema.get(choice), list):
+            less[choice] = [
+                _schema_without_excluded_columns(one, origin, parents)
+                if isinstance(one, dict)
+                else one
+                for one in schema[choice]
+            ]
+    properties = schema.get("properties") or {}
+    if isinstance(properties, dict):
+        kept = {name: of_column(name, value) for name, value in properties.items() if is_kept(name)}
+        if kept != properties:
+            # Anything else that a schema says may be about the columns that are gone.
+            less = {name: value for name, value in schema.items() if name in _SAID_OF_EACH_COLUMN}
+            less["properties"] = kept
+    if isinstance(schema.get("required"), list):
+        less["required"] = [
+            name for name in schema["required"] if not isinstance(name, str) or is_kept(name)
+        ]
+    return less

@@ -139,7 +139,8 @@ class SpotzeeSink(BatchSink):
         """Reject a record that lacks a key property; where that ends the run, raise the SDK's."""
         missing = [key for key in self._keys if key not in record]
         message = f"lacks key properties {', '.join(missing)}"
-        self._settlement.rejected(ticket, Reason("key_property_missing", message))
+        reason = Reason("key_property_missing", message)
+        self._settlement.rejected(ticket, reason, self.mapping.ids(record))
         if self._settlement.exceeded is not None:
             raise error from self._settlement.exceeded
 

@@ -201,3 +201,74 @@ def test_a_reject_that_becomes_several_records_is_done_when_all_are(
     assert result.records == {"read": 2, "confirmed": 1, "rejected": 1}
     (reject,) = rejects(again)
     assert reject["done"] is False
+
+
+@pytest.mark.parametrize("other", ["left out", "ignored"])
+def test_a_record_that_the_settings_leave_out_keeps_no_reject_open(
+    target: Target,
+    sandbox: Sandbox,
+    again: Path,
+    other: str,
+) -> None:
+    target.run([SCHEMA, tap.record(id=None, plan="pro")])
+    again.write_bytes(target.rejects_path.read_bytes().replace(b'"id":null', b'"id":7'))
+    copies: dict[str, object] = {"__source__": "customers"}
+    if other == "left out":
+        copies["__filter__"] = "plan != 'pro'"
+    settings: dict[str, Any] = {"stream_maps": {"copies": copies}, "unlisted_streams": "ignore"}
+    streams: dict[str, object] = {"customers": {}} if other == "ignored" else {"*": {}}
+    with again.open("rb") as stdin:
+        process = target.start(stdin=stdin, streams=streams, rejects_path=None, **settings)
+        result = target.result(process, *process.communicate())
+    assert result.records["confirmed"] == 1
+    assert [reject["done"] for reject in rejects(again)] == [True]
+    assert sandbox.users["7"]["data"] == {"plan": "pro"}
+
+
+def test_a_reject_of_which_nothing_was_sent_stays_open(target: Target, again: Path) -> None:
+    target.run([SCHEMA, tap.record(id=None, plan="pro")])
+    target.rejects_path.rename(again)
+    with again.open("rb") as stdin:
+        settings: dict[str, Any] = {"unlisted_streams": "ignore", "streams": {"other": {}}}
+        process = target.start(stdin=stdin, rejects_path=None, **settings)
+        result = target.result(process, *process.communicate())
+    assert result.records == {"read": 1, "ignored": 1}
+    assert [reject["done"] for reject in rejects(again)] == [False]
+
+
+def test_a_newer_record_supersedes_one_without_its_key(target: Target) -> None:
+    lines = [
+        tap.schema(properties=["id", "k", "plan"], keys=["k"]),
+        tap.record(id=1, plan="old"),
+        tap.record(id=1, k=1, plan="new"),
+    ]
+    streams = {"customers": {"mapping": {"external_id": "id"}}}
+    result = target.run(lines, streams=streams)
+    assert list(result.summary["rejects"]) == ["key_property_missing"]
+    assert [reject["done"] for reject in rejects(target.rejects_path)] == [True]
+
+
+@pytest.mark.parametrize("choice", [None, "anyOf"])
+def test_an_excluded_column_inside_another_is_not_missed_either(
+    target: Target,
+    sandbox: Sandbox,
+    again: Path,
+    choice: str | None,
+) -> None:
+    inside = {"type": "object", "properties": {"ssn": {"type": "string"}}, "required": ["ssn"]}
+    column = {choice: [inside, {"type": "null"}]} if choice else inside
+    settings: dict[str, Any] = {
+        "validate_records": True,
+        "flattening_enabled": True,
+        "flattening_max_depth": 1,
+        "streams": {"customers": {"exclude": ["a__ssn"]}},
+    }
+    lines = [tap.schema(properties={"id": {}, "a": column}), tap.record(id=None, a={"ssn": "9"})]
+    target.run(lines, **settings)
+    again.write_bytes(target.rejects_path.read_bytes().replace(b'"id":null', b'"id":7'))
+    with again.open("rb") as stdin:
+        process = target.start(stdin=stdin, rejects_path=None, **settings)
+        result = target.result(process, *process.communicate())
+    assert result.records == {"read": 1, "confirmed": 1}, result.stderr
+    assert b"ssn" not in again.read_bytes().partition(b'"reject"')[0]
+    assert list(sandbox.users) == ["7"]
