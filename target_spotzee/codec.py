@@ -40,6 +40,9 @@ _tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]').finditer
 _BLANKS = " \t\r\n"
 _MAX_DOUBLE = Decimal(sys.float_info.max)
 _MAX_DOUBLE_BITS = sys.float_info.max_exp
+_MAX_DOUBLE_DIGITS = sys.float_info.max_10_exp + 1
+_DIGITS = b"0" * _MAX_DOUBLE_DIGITS
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 def decode_odd(line: str | bytes) -> dict[str, Any]:
@@ -183,6 +186,13 @@ def _pieces(value: object, *, in_order: bool) -> Iterator[bytes]:
             waiting.append(b"[")
         else:
             yield encode_unicode(value)
+
+
+def may_be_too_large(body: bytes) -> bool:
+    """Say whether what was encoded may hold a number too large for a double; see `proper`."""
+    if body.find(b"E+") >= 0:
+        return True
+    return len(body) > _MAX_DOUBLE_DIGITS and _DIGITS in body.translate(_ANY_DIGIT)
 
 
 def _text(line: str | bytes) -> str:

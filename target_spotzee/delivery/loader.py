@@ -27,7 +27,7 @@ _BYTES_PER_LOOK = 1_000_000
 
 _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no character")
 _TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
-_TOO_LARGE = Reason("number_invalid", "holds a number that is too large for a double")
+_NUMBER_TOO_LARGE = Reason("number_invalid", "holds a number that is too large for a double")
 _NO_JSON = Reason("stream_map_failed", "a stream map made a value that is not JSON")
 
 logger = logging.getLogger("target-spotzee")
@@ -87,12 +87,12 @@ class Loader:
         except TypeError:
             self.reject(ticket, _NO_JSON, user.ids)
             return
-        if body.find(b"E+") >= 0 and codec.proper(user.payload) is not user.payload:
-            self.reject(ticket, _TOO_LARGE, user.ids)
+        if codec.may_be_too_large(body) and codec.proper(user.payload) is not user.payload:
+            self.reject(ticket, _NUMBER_TOO_LARGE, user.ids)
             return
         size = len(body)
         if size > kind.max_item_bytes:
-            reason = Reason("record_too_large", f"{size:,} bytes; {kind.max_bytes:,} fit")
+            reason = Reason("record_too_large", f"{size:,} bytes; {kind.max_item_bytes:,} fit")
             self.reject(ticket, reason, user.ids)
             return
         if user.invalid or user.mended:

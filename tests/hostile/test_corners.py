@@ -77,7 +77,11 @@ class TestNumbersThatAreNone:
         assert list(result.summary["rejects"]) == ["number_invalid"]
         assert sandbox.users == {}
 
-    @pytest.mark.parametrize("value", ["1e400", "-1e309", "[1e5000]"])
+    @pytest.mark.parametrize(
+        "value",
+        ["1e400", "-1e309", "[1e5000]", "1" + 309 * "0", f"[{309 * '9'}]", "2" + 308 * "0" + ".5"],
+        ids=lambda value: value[:20],
+    )
     def test_for_a_store_of_doubles_are_not_sent(self, tmp_path: Path, value: str) -> None:
         with Sandbox(doubles=True) as sandbox:
             target = Target(tmp_path, sandbox.api_url, sandbox.key)
@@ -87,9 +91,13 @@ class TestNumbersThatAreNone:
             assert sandbox.users["1"]["data"] == {"n": 5}
 
     def test_but_the_largest_doubles_are(self, target: Target, sandbox: Sandbox) -> None:
-        lines = [tap.schema(properties=["id", "n"]), raw('"id":1,"n":[1.7e308,-1e308,1e-400]')]
+        lines = [
+            tap.schema(properties=["id", "n"]),
+            raw(f'"id":1,"n":[1.7e308,-1e308,1e-400,1{308 * "0"}]'),
+        ]
         assert target.run(lines).exit_code == 0
         assert sandbox.users["1"]["data"]["n"][:2] == [Decimal("1.7E+308"), Decimal("-1E+308")]
+        assert sandbox.users["1"]["data"]["n"][3] == 10**308
 
 
 class TestFlattening:
