@@ -54,7 +54,7 @@ class Run:
     Args:
         settings: The settings.
         dry_run: Takes the batches in place of Spotzee.
-        keep_state: Whether to print states; a canary and a dry run do not.
+        keep_state: Whether to print states; a run with ``--limit`` and a dry run do not.
         log_metrics: Logs the figures of requests, and their kind, at the end.
 
     Raises:
@@ -196,7 +196,8 @@ class Run:
         )
         if self._words is None:
             self._log_metrics(self._summary.requests, self.kind)
-        logger.info("%s", summaries.as_text(summary, self._words))
+        level = logging.WARNING if code else logging.INFO
+        logger.log(level, "%s", summaries.as_text(summary, self._words))
         return summaries.keep(summary, self._settings.summary_path)
 
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
