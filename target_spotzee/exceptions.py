@@ -10,7 +10,7 @@
     │   └── InputError       exit 1: the tap's fault; what was read before is still delivered
     ├── RejectLimitError     exit 3: ``fail_fast``, or more than ``max_rejects``
     ├── InterruptedRunError  exit 128 + signal: SIGINT or SIGTERM
-    └── LimitReachedError    no fault: a canary has sent as many records as it should
+    └── LimitReachedError    no fault: as many records as ``--limit`` says are sent
 
 The moment's fault (a time-out, a 429, a 5xx) has no exception: the client tries again until its
 budget is spent and then raises `RunError`. No message ever holds a value from a record or the key.

@@ -35,7 +35,7 @@ class User(msgspec.Struct):
 
     Attributes:
         payload: The item of the request's array: ids, first-class fields, ``data``.
-        invalid: What could not be right and was dropped or cleared: fields, and attributes by their
+        invalid: What could not be valid and was dropped or cleared: fields, and attributes by their
             path (``data.plan``).
         mended: Fields that are right once something that did not belong there was taken away.
         ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
@@ -253,7 +253,7 @@ class Mapping:
         return payload
 
     def _data(self, record: Record) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return a record's attributes, and the names of those that could not be right."""
+        """Return a record's attributes, and the names of those that could not be valid."""
         data: dict[str, Any] = {}
         astray: tuple[str, ...] = ()
         if self._config.unmapped == "data":

@@ -181,7 +181,7 @@ def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> 
         for code, reject in summary["rejects"].items()
     ]
     lines += [
-        f"  invalid   {count:,} {name} could not be right"
+        f"  invalid   {count:,} {name} could not be valid"
         for name, count in summary["invalid_fields"].items()
     ]
     lines += [

@@ -35,7 +35,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         default="2026-04-28",
         title="API version",
-        description="The API release that answers are read by, sent as `Spotzee-Version`.",
+        description="The API release used to interpret answers, sent as `Spotzee-Version`.",
     ),
     th.Property(
         "delivery",
@@ -66,7 +66,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=100),
         default=100,
         title="Batch size",
-        description="Users a request.",
+        description="Users per request.",
     ),
     th.Property(
         "batch_wait_limit_seconds",
@@ -95,7 +95,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=_LONGEST_SECONDS),
         default=30,
         title="Time-out",
-        description="For one attempt.",
+        description="The longest that one attempt may take.",
     ),
     th.Property(
         "max_retry_seconds",
@@ -119,7 +119,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         default="drop",
         allowed_values=list(INVALID_FIELDS),
         title="Invalid fields",
-        description="An email, phone, timezone or locale that can't be right: `drop` it, send"
+        description="An email, phone, timezone or locale that can't be valid: `drop` it, send"
         " `null`, or `reject` the record. With `null`, a NaN in data becomes null, too.",
     ),
     th.Property(
@@ -127,7 +127,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         title="Phone region",
         description="ISO country of national phone numbers (`AU`), which become E.164; without it"
-        " national ones go as they are.",
+        " national numbers are sent unchanged.",
     ),
     th.Property(
         "reject_mode",
@@ -169,7 +169,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Validate records",
-        description="Reject records that break their stream's own schema. What of the schema can't"
-        " be used is told once and left out.",
+        description="Reject records that break their stream's own schema. Parts of the schema that"
+        " can't be used are skipped, with one warning.",
     ),
 ).to_dict()

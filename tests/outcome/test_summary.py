@@ -169,7 +169,7 @@ class TestText:
             "  stream    users: 2,000 read, 1,990 confirmed, 10 rejected",
             "  stream    orders: 5 read, 5 ignored",
             "  rejects   7 field_invalid: record users:1, users:2, users:3, users:4, users:5, …",
-            "  invalid   1,234 phone could not be right",
+            "  invalid   1,234 phone could not be valid",
             "  states    3 printed",
             "  mend record 1",
         ]
