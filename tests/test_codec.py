@@ -60,6 +60,20 @@ def test_what_is_no_object_is_refused(text: str) -> None:
         codec.decode_odd(text)
 
 
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(309, 320), st.sampled_from("19"))
+def test_a_long_number_is_found_wherever_it_is(
+    before: int, after: int, length: int, digit: str
+) -> None:
+    body = "x" * before + digit * length + "x" * after
+    assert codec.may_be_too_large(body.encode())
+
+
+@pytest.mark.parametrize("number", ["1E+400", "-1E+309"])
+def test_a_large_exponent_is_found(number: str) -> None:
+    assert codec.may_be_too_large(codec.encode({"n": Decimal(number)}))
+    assert not codec.may_be_too_large(b'{"name":"Emma","id":"+61491570379"}')
+
+
 def test_numbers_stay_numbers() -> None:
     value = {"a": Decimal("1.50"), "b": 10**30, "c": True, "d": None, "e": "\udc00"}
     assert codec.encode(value) == (
