@@ -173,12 +173,12 @@ def markdown(results: Results, seconds: float) -> str:
     blocks = [
         _machine(seconds, results.floor),
         "### Promised and measured",
-        _table(
+        table(
             ("figure", "bar", "stretch", "measured", ""),
             [(r.figure, r.bar, r.stretch, r.measured, r.verdict) for r in rows(results)],
         ),
         "### The runs",
-        _table(
+        table(
             (
                 *("target", "columns", "records", "latency", "CPU s", "µs CPU a record"),
                 *("records/s", "of a core", "peak MB", "requests", "429", "sandbox's core"),
@@ -188,12 +188,12 @@ def markdown(results: Results, seconds: float) -> str:
         _further(results),
         _sandbox(results),
         "### Ratios",
-        _table(
+        table(
             ("latency", "canonical records/s", "target-spotzee records/s", "faster", "CPU less"),
             [_ratio(results, latency) for latency in results.ours],
         ),
         "### In flight at the limit",
-        _table(
+        table(
             ("in flight", "latency", "users/s once steady", "of a core", "429", "peak MB"),
             [
                 (
@@ -208,7 +208,7 @@ def markdown(results: Results, seconds: float) -> str:
             ],
         ),
         "### Updates to few users",
-        _table(
+        table(
             ("updates", "users", "in flight", "latency", "records/s", "requests"),
             [
                 (
@@ -223,7 +223,7 @@ def markdown(results: Results, seconds: float) -> str:
             ],
         ),
         "### Start-up",
-        _table(
+        table(
             ("command", "seconds", "CPU seconds", "peak MB"),
             [
                 (f"`{name}`", f"{u.seconds:.2f}", f"{u.cpu_seconds:.2f}", f"{u.peak_mb:.0f}")
@@ -309,6 +309,7 @@ def _columns(run: Run) -> int:
     return 16 + run.shape.extra
 
 
-def _table(head: tuple[str, ...], body: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], body: Iterable[tuple[str, ...]]) -> str:
+    """Return a table."""
     lines = [head, tuple("---" for _ in head), *body]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

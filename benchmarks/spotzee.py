@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -33,6 +34,7 @@ class Spotzee:
     Args:
         latency_ms: What each write takes at least.
         limits: Whether it limits requests as Spotzee does.
+        instead: Another command that serves in its place, and says so in the same words.
 
     Attributes:
         api_url: Its address.
@@ -40,10 +42,18 @@ class Spotzee:
         cpu_seconds: What it took to answer; known once it has stopped.
     """
 
-    def __init__(self, latency_ms: int = 0, *, limits: bool = False) -> None:
+    def __init__(
+        self,
+        latency_ms: int = 0,
+        *,
+        limits: bool = False,
+        instead: Sequence[str] | None = None,
+    ) -> None:
         self._command = [sys.executable, "-m", "target_spotzee.sandbox", "--port", "0"]
         self._command += ["--no-idempotency", "--latency-ms", str(latency_ms)]
         self._command += [] if limits else ["--no-limits"]
+        if instead is not None:
+            self._command = [*instead]
         self.cpu_seconds = 0.0
         self._looks: list[Look] = []
         self._closing = threading.Event()

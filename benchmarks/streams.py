@@ -77,8 +77,8 @@ def lines(shape: Shape) -> Iterator[bytes]:
     """Yield a stream's messages, a line each, the way a tap writes them."""
     encode = msgspec.json.Encoder().encode
     dice = random.Random(shape.name)
-    first = _customer(dice, 0, shape.extra)
-    schema = {"type": "object", "properties": {name: _schema(name) for name in first}}
+    first = customer(dice, 0, shape.extra)
+    schema = {"type": "object", "properties": {name: schema_of(name) for name in first}}
     yield (
         encode(
             {"type": "SCHEMA", "stream": STREAM, "schema": schema, "key_properties": ["id"]},
@@ -87,7 +87,7 @@ def lines(shape: Shape) -> Iterator[bytes]:
     )
     for number in range(shape.records):
         user = number if shape.users == shape.records else _long_tail(dice, shape.users)
-        record = _customer(dice, user, shape.extra)
+        record = customer(dice, user, shape.extra)
         yield (
             encode(
                 {
@@ -109,13 +109,15 @@ def _long_tail(dice: random.Random, users: int) -> int:
     return int(users * dice.random() ** 2)
 
 
-def _schema(column: str) -> dict[str, Any]:
+def schema_of(column: str) -> dict[str, Any]:
+    """Return a column's JSON Schema."""
     if column.endswith("_at"):
         return _DATE_TIME
     return _TYPES.get(column.rstrip("0123456789").rstrip("_"), _STRING)
 
 
-def _customer(dice: random.Random, number: int, extra: int) -> dict[str, Any]:
+def customer(dice: random.Random, number: int, extra: int) -> dict[str, Any]:
+    """Make one up: the number's id and e-mail address, the dice's everything else."""
     city, country, time_zone, locale = dice.choice(_PLACES)
     first_name, last_name = dice.choice(_FIRST_NAMES), dice.choice(_LAST_NAMES)
     customer: dict[str, Any] = {

@@ -56,6 +56,7 @@ class Ticket(msgspec.Struct, eq=False, gc=False):  # one a record, so no datacla
         stretch: Its place in the ledger.
         on_end: Called once the record is settled, with whether it was delivered or is safe in the
             rejects file; otherwise the settings leave it out.
+        version: The tap's version of its stream, if it has any.
     """
 
     number: int
@@ -63,3 +64,4 @@ class Ticket(msgspec.Struct, eq=False, gc=False):  # one a record, so no datacla
     line: str | bytes
     stretch: Stretch
     on_end: Callable[[bool], None] | None = None
+    version: int | None = None

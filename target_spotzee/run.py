@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import logging
 import random
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
@@ -21,6 +24,8 @@ from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.delivery.loader import Loader
+from target_spotzee.delivery.mirror import Found, Mirror
+from target_spotzee.delivery.removals import Removals
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.delivery.workers import Sender, Workers
 from target_spotzee.exceptions import (
@@ -39,13 +44,31 @@ from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.outcome.states import StateWriter
 from target_spotzee.outcome.summary import Requests, Summary
 from target_spotzee.settings.values import Settings
+from target_spotzee.snapshot.entries import MOST_LOOKED_UP
+from target_spotzee.snapshot.snapshot import Snapshot
 
 STOP_GRACE_SECONDS = 9.0
 """How long requests in flight may take to end, so that the process is gone within ten."""
 
-_BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 0)
+_BY_WEIGHT = (2, 1, 128 + signal.SIGTERM, 128 + signal.SIGINT, 3, 4, 0)
 
 logger = logging.getLogger("target-spotzee")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks of one run, and of no other.
+
+    Attributes:
+        confirm_removals: Remove however many users left.
+        adopt_snapshot: Take over the snapshot of another project.
+    """
+
+    confirm_removals: bool = False
+    adopt_snapshot: bool = False
+
+
+NOTHING_ASKED = Asked()
 
 
 class Run:
@@ -55,6 +78,8 @@ class Run:
         settings: The settings.
         dry_run: Takes the batches in place of Spotzee.
         keep_state: Whether to print states; a run with ``--limit`` and a dry run do not.
+        is_cut: Whether only a part of the input is read, by ``--limit``.
+        asked: What a person asks of this run only.
         log_metrics: Logs the figures of requests, and their kind, at the end.
 
     Raises:
@@ -73,6 +98,8 @@ class Run:
         dry_run: DryRun | None = None,
         *,
         keep_state: bool = True,
+        is_cut: bool = False,
+        asked: Asked = NOTHING_ASKED,
         log_metrics: Callable[[Requests, Kind], None] = lambda _requests, _kind: None,
     ) -> None:
         if dry_run is not None:
@@ -91,6 +118,7 @@ class Run:
         self._wakeup = Wakeup()
         self._ledger = Ledger()
         self._summary = Summary(run_id, self._words)
+        self.snapshot = _snapshot(settings, run_id, is_dry=dry_run is not None)
         self.settlement = Settlement(
             self._ledger,
             self._summary,
@@ -98,6 +126,7 @@ class Run:
             StateWriter(lambda: self._wakeup.signalled) if keep_state else None,
             skip_rejects=settings.reject_mode == "skip",
             max_rejects=settings.most_rejects,
+            snapshot=self.snapshot,
         )
         gate = Gate(Pacer(settings.max_requests_per_10s, time.monotonic, random.random))
         connect = _connecting(settings, gate) if dry_run is None else lambda: dry_run
@@ -113,15 +142,47 @@ class Run:
             self.settlement,
             time.monotonic,
             max_retry_seconds=settings.max_retry_seconds,
+            snapshot=self.snapshot,
         )
+        self.mirror = self._mirror(asked, is_dry=dry_run is not None, is_cut=is_cut)
         self.loader = Loader(
             self._dispatcher,
             self.settlement,
             self._wakeup,
             time.monotonic,
             progress=self._summary.progress,
-            records_per_look=settings.batch_size_rows,
+            records_per_look=settings.batch_size_rows if self.mirror is None else MOST_LOOKED_UP,
+            mirror=self.mirror,
         )
+
+    def _mirror(self, asked: Asked, *, is_dry: bool, is_cut: bool) -> Mirror | None:
+        if self.snapshot is None:
+            return None
+        settings, dispatcher = self._settings, self._dispatcher
+        removals = Removals(
+            self.snapshot,
+            self.settlement,
+            settings.streams,
+            now,
+            settings.max_removed_percent,
+            asked.confirm_removals,
+        )
+        return Mirror(
+            self.snapshot,
+            self.settlement,
+            removals,
+            dispatcher.holds,
+            lambda item, payload: dispatcher.add(item, payload, time.monotonic()),
+            key=f"key {hashlib.sha256(settings.api_key.encode()).hexdigest()[:16]}",
+            adopt=asked.adopt_snapshot,
+            is_dry=is_dry,
+            is_cut=is_cut,
+        )
+
+    @property
+    def found(self) -> Mapping[str, Found] | None:
+        """How the records differ from the snapshot, by stream; ``None``: there is none."""
+        return None if self.mirror is None else self.mirror.found
 
     def follow(self, listen: Callable[[], None]) -> int:
         """Run until the input, a fault or a signal ends it.
@@ -165,6 +226,8 @@ class Run:
         self.loader.close()
         if self.rejects is not None:
             self.rejects.close()
+        if self.snapshot is not None:
+            _error_of(self.snapshot.close)
 
     def _end(self, error: SpotzeeError | None) -> list[SpotzeeError]:
         """Settle what can still be settled after an error; return all that went wrong."""
@@ -181,9 +244,14 @@ class Run:
 
     def _conclude(self, errors: list[SpotzeeError]) -> int:
         """Report the end in the log and in the summary file; return the exit code."""
+        if self.snapshot is not None:
+            error = _error_of(self.snapshot.write)
+            errors += [error] if error is not None and error not in errors else []
         codes = {error.exit_code for error in errors} or {0}
         if self._summary.rejected and self._settings.reject_mode != "skip":
             codes.add(3)
+        if self._summary.removed.held_back:
+            codes.add(4)
         code = min(codes, key=_BY_WEIGHT.index)
         for error in errors:
             logger.error("%s", error)
@@ -196,13 +264,25 @@ class Run:
         )
         if self._words is None:
             self._log_metrics(self._summary.requests, self.kind)
+        if self.snapshot is not None:
+            _error_of(lambda: self._remember(code, summary))
         level = logging.WARNING if code else logging.INFO
         logger.log(level, "%s", summaries.as_text(summary, self._words))
         return summaries.keep(summary, self._settings.summary_path)
 
+    def _remember(self, code: int, summary: Mapping[str, Any]) -> None:
+        """Note in the snapshot how the run ended."""
+        if self.snapshot is None:
+            return
+        records, removed = summary["records"], summary["removed"]
+        figures = {name: records[name] for name in ("read", "confirmed", "unchanged", "rejected")}
+        figures["removed"] = removed["deleted"] + removed["marked"]
+        self.snapshot.end(code, summary["seconds"], figures)
+
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:
         """Say what to do next, if there is anything to do."""
         reasons = [str(error) for error in errors]
+        reasons += self._summary.removed.reasons
         if self._words is not None:
             reasons.append(dry_runs.NOTE)
         elif held_at is not None:
@@ -215,6 +295,18 @@ class Run:
                 " and send it again: target-spotzee --config … < RENAMED",
             )
         return "; ".join(reasons) or None
+
+
+def _snapshot(settings: Settings, run_id: str, *, is_dry: bool) -> Snapshot | None:
+    if settings.snapshot_path is None:
+        return None
+    return Snapshot(
+        settings.snapshot_path,
+        run_id,
+        now,
+        resend_after_days=settings.resend_after_days,
+        is_dry=is_dry,
+    )
 
 
 def _endpoint(settings: Settings) -> Endpoint:

@@ -16,5 +16,6 @@ class SeenRecords(list[tuple[str, Any, str | bytes, object, bool]]):
         reject: object = None,
         *,
         is_sound: bool = True,
+        version: object = None,
     ) -> None:
         self.append((stream, record, line, reject, is_sound))

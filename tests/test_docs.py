@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
@@ -38,7 +38,7 @@ from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED
 from target_spotzee.outcome import summary as summaries
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
-from target_spotzee.outcome.summary import Records, Requests, Summary
+from target_spotzee.outcome.summary import Records, Removed, Requests, Summary
 from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import DELAYS, FAULTS, HABITS, option
@@ -47,6 +47,7 @@ from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
 from target_spotzee.settings.problems import problems
 from target_spotzee.settings.values import read_settings
 from tests import tap
+from tests.chaos.mirror.scenario import CELLS as MIRROR_CELLS
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
 from tests.strategies import encode
@@ -63,6 +64,7 @@ PAGES: dict[str, tuple[set[str], set[str]]] = {
     "docs/faults.md": (set(), set()),
     "docs/mapping.md": (set(), {"json entry", "json record", "json user", "json reject"}),
     "docs/meltano.md": (set(), set()),
+    "docs/mirror.md": ({"compared", "explained", "history"}, {"json config"}),
     "docs/operations.md": (set(), set()),
     "docs/rejects.md": ({"reject"}, {"bash run"}),
     "docs/sandbox.md": (set(), {"json faults", "python run"}),
@@ -144,6 +146,74 @@ def reject_line() -> str:
     return _block("json", json.dumps(json.loads(line), indent=2))
 
 
+def compared() -> str:
+    """What a dry run tells of the third night."""
+    return _block("console", mirrored()["compared"])
+
+
+def explained() -> str:
+    """What the snapshot tells of a user after that."""
+    return _block("console", mirrored()["explained"])
+
+
+def history() -> str:
+    """What it tells of the runs."""
+    return _block("console", mirrored()["history"])
+
+
+NIGHTS = {"monday": "2026-11-23T03:00:01+00:00", "tuesday": "2026-11-24T03:00:02+00:00"}
+"""The runs of a case, and when they are said to have been."""
+
+
+@cache
+def mirrored() -> dict[str, str]:
+    """Load a table of customers on two nights; return what the reports print then."""
+    with Sandbox() as sandbox, TemporaryDirectory() as folder:
+        entry = {"mapping": {"external_id": "id", "email": "email"}, "removed_users": "delete"}
+        config = {
+            "api_url": sandbox.api_url,
+            "api_key": sandbox.key,
+            "snapshot_path": "snapshot.db",
+            "streams": {"customers": entry},
+        }
+        path = Path(folder, "config.json")
+        path.write_text(json.dumps(config), encoding="utf-8")
+
+        def target(night: str, options: str, given: str = "") -> str:
+            command = [*COMMAND, "--config", path.name, *options.split()]
+            environ = {**os.environ, "MELTANO_RUN_ID": night}
+            output = subprocess.check_output(
+                command, input=given, text=True, cwd=folder, env=environ, stderr=subprocess.DEVNULL
+            )
+            shown = (
+                f"$ {'some-tap | ' if given else ''}target-spotzee --config config.json {options}"
+            )
+            # The nights of the case are seconds apart.
+            when = rf"[\d-]+T[\d:]+\+00:00(?=.*({'|'.join(NIGHTS)}))"
+            return f"{shown}\n{re.sub(when, lambda found: NIGHTS[found[1]], output)}"
+
+        for version, night in enumerate(NIGHTS, start=1):
+            target(night, "", _table(range(2_350), version, teams=version))
+        wednesday = _table(range(3, 2_352), 3, teams=9)
+        return {
+            "compared": target("wednesday", "--dry-run", wednesday),
+            "explained": target("", "--explain 7"),
+            "history": target("", "--history"),
+        }
+
+
+def _table(customers: Iterable[int], version: int, *, teams: int) -> str:
+    """Show a table of customers, the first of them on the plan for teams."""
+    lines = [tap.schema(properties=("id", "email", "plan"))]
+    for id_ in customers:
+        plan = "team" if id_ < teams else "starter"
+        row = {"id": id_, "email": f"customer.{id_}@example.org", "plan": plan}
+        message = {"type": "RECORD", "stream": "customers", "record": row, "version": version}
+        lines.append(tap.line(message))
+    end = {"type": "ACTIVATE_VERSION", "stream": "customers", "version": version}
+    return "".join([*lines, tap.line(end), tap.state({"version": version})])
+
+
 def package_table() -> str:
     """What each package holds, by its docstring, and its modules; imports only go down."""
     contracts = configparser.ConfigParser()
@@ -169,6 +239,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "reject": reject_line,
     "figures": demo_figures,
     "summary": demo_summary,
+    "compared": compared,
+    "explained": explained,
+    "history": history,
 }
 
 
@@ -233,6 +306,8 @@ def stable(text: str) -> str:
         (r"\d+ p(50|95) ms", r"N p\1 ms"),
         (r'"(seconds|p50_ms|p95_ms|pid)": ?[\d.]+', r'"\1": N'),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+        (r"req_\w+", "REQUEST"),
+        (r"(\+00:00) +[\d.]+ +", r"\1  N  "),
     ):
         text = re.sub(pattern, name, text)
     return text
@@ -298,6 +373,10 @@ class TestGenerated:
     @pytest.mark.parametrize("name", ["settings", "reject", "packages"])
     def test_part_is_up_to_date(self, name: str) -> None:
         assert generated(name)[0].strip() == GENERATED[name]()
+
+    @pytest.mark.parametrize("name", ["compared", "explained", "history"])
+    def test_the_mirror_tells_what_its_page_shows(self, name: str) -> None:
+        assert stable(generated(name)[0]).strip() == stable(GENERATED[name]())
 
     @pytest.mark.skipif(
         not (ROOT / ".venv-tap" / "ready").exists(), reason="the demo's tap is not installed"
@@ -398,8 +477,8 @@ class TestTables:
     def test_every_figure_of_the_summary_is_explained(self) -> None:
         text = section("docs/summary.md", "The summary")
         figures = {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
-        expected = {*Records.__slots__, *Requests.__slots__, "p50_ms", "p95_ms"}
-        assert figures == expected - {"durations_ms"}
+        expected = {*Records.__slots__, *Requests.__slots__, *Removed.__slots__, "p50_ms", "p95_ms"}
+        assert figures == expected - {"durations_ms", "reasons"}
         ((_, shown),) = blocks("docs/summary.md", "json")
         real = Summary("run").as_dict(exit_code=0, seconds=1, held_at=None, why=None)
         assert json.loads(shown).keys() == real.keys()
@@ -414,10 +493,19 @@ class TestTables:
             for path in PACKAGE.rglob("*.py")
             if "sandbox" not in path.parts
         )
-        codes = set(re.findall(r'(?:RecordError|Reason)\(\s*"(\w+)"', sources))
+        codes = set(re.findall(r'(?:RecordError|Reason|ItemError)\(\s*"(\w+)"', sources))
         assert len(codes) > 5
         listed = rows(section("docs/rejects.md", "Codes"))
         assert {row[0].strip("`") for row in listed} == codes
+
+    def test_guards_say_what_the_table_says(self) -> None:
+        delivery = PACKAGE / "delivery"
+        sources = "".join(path.read_text(encoding="utf-8") for path in delivery.glob("*.py"))
+        joined = re.sub(r'"\s*f?"', "", sources)
+        told = [row[1] for row in rows(section("docs/mirror.md", "Guards"))]
+        phrases = re.findall(r"\*(.+?)\*", " ".join(told))
+        assert len(phrases) > 5
+        assert [phrase for phrase in phrases if phrase not in joined] == []
 
     def test_every_habit_of_the_sandbox_is_explained(self) -> None:
         listed = rows(section("docs/sandbox.md", "Habits of the platform"))
@@ -446,8 +534,8 @@ class TestNames:
 
     def test_settings_of_the_examples(self) -> None:
         schema = about()
-        examples = blocks("README.md", "json config")
-        assert examples
+        examples = [*blocks("README.md", "json config"), *blocks("docs/mirror.md", "json config")]
+        assert len(examples) > 1
         for _, example in examples:
             config = {"api_key": "sk_x", **json.loads(example)}
             assert problems(config, schema) == []
@@ -472,7 +560,15 @@ class TestNames:
         assert targets - set(re.findall(r"^(\w+):", makefile, re.MULTILINE)) == set()
         given = {word.partition("=")[0] for word in words if "=" in word}
         assert {name for name in given if f"$({name})" not in makefile} == set()
-        assert {f"RUNS={len(CELLS)}"} == {*re.findall(r"RUNS=\d+", text + makefile)}
+        runs = {f"RUNS={len(cells)}" for cells in (CELLS, MIRROR_CELLS)}
+        assert runs == {*re.findall(r"RUNS=\d+", text + makefile)}
+
+    @pytest.mark.parametrize("page", ["README.md", "docs/mirror.md"])
+    def test_options_of_the_target(self, page: str) -> None:
+        help_text = subprocess.check_output([*COMMAND, "--help"], text=True)
+        named = set(re.findall(r"`(--[a-z-]+)", prose(page)))
+        assert {"--dry-run", "--explain"} <= named
+        assert [name for name in named if name not in help_text] == []
 
     def test_options_of_the_sandbox(self) -> None:
         command = [sys.executable, "-m", "target_spotzee.sandbox", "--help"]

@@ -17,7 +17,7 @@ import msgspec
 
 from target_spotzee.api.waits import retry_after_seconds
 from target_spotzee.exceptions import RunError
-from target_spotzee.objects.kinds import Kind
+from target_spotzee.objects.kinds import Answered, Kind
 
 _RETRIED_CODES = frozenset({"rate_limited", "service_unavailable", "internal_error"})
 _CLIENT_CODES = frozenset({"idempotency_key_invalid", "version_unsupported", "version_required"})
@@ -78,9 +78,21 @@ class Delivered:
 
     Attributes:
         errors: Refused items by their position; every other item is settled.
+        is_there: Whether what was asked for is there; it is not, after a 404.
+        found: What was asked for.
     """
 
     errors: dict[int, ItemError] = field(default_factory=dict)
+    is_there: bool = True
+    found: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def opt_outs(self) -> list[int]:
+        """The subscription types that a user's states, if these were asked for, say no to."""
+        results = self.found.get("results")
+        states = [each for each in results or () if isinstance(each, dict)]
+        types = [each.get("subscription_id") for each in states if each.get("state") == 0]
+        return [type_ for type_ in types if isinstance(type_, int)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class Retry:
         reason: For the log.
         retry_after_seconds: What Spotzee asked for, if it did.
         limited: It was a 429.
+        is_awaited: Spotzee is well, and what is waited for has not happened yet.
         key_is_spoilt: It was a success that could not be read; if Spotzee remembers it under the
             key, the key is useless.
     """
@@ -111,6 +124,7 @@ class Retry:
     reason: str
     retry_after_seconds: float | None = None
     limited: bool = False
+    is_awaited: bool = False
     key_is_spoilt: bool = False
 
 
@@ -210,7 +224,9 @@ def read(answer: Answer, kind: Kind, items: int, now: datetime) -> Meaning:
     """
     status = answer.status
     if answer.taken:
-        return _read_results(answer, items) if kind.confirms else _read_acceptance(answer)
+        return _read_success(answer, kind, items)
+    if status in (404, 405) and (meaning := _read_absence(answer, kind)) is not None:
+        return meaning
     problem = _read_problem(answer)
     code = _code(problem, status)
     wait = retry_after_seconds(answer.headers, now)
@@ -278,6 +294,32 @@ def _advice(answer: Answer, kind: Kind) -> str:
     if sender(answer) is Sender.UNSURE:
         advice += "; or a firewall or proxy in between refuses: the answer is not quite Spotzee's"
     return advice
+
+
+def _read_success(answer: Answer, kind: Kind, items: int) -> Meaning:
+    if kind.answered is Answered.EACH:
+        return _read_results(answer, items)
+    if kind.answered is Answered.QUEUED:
+        return _read_acceptance(answer)
+    found = read_object(answer)
+    if found is None:
+        return Retry(f"HTTP {answer.status} with an unreadable body")
+    if kind.answered is Answered.GONE:
+        return Retry("a deleted user can still be read", is_awaited=True)
+    if found.get("nextCursor"):  # not all of them fit, and in doubt nobody is removed
+        return Delivered({0: ItemError("too_many_states")})
+    return Delivered(found=found)
+
+
+def _read_absence(answer: Answer, kind: Kind) -> Meaning | None:
+    """Return what it means that something is not there, if the API itself says so."""
+    if kind.answered is Answered.KNOWN:
+        return None if sender(answer) is Sender.ELSEWHERE else Delivered(is_there=False)
+    if kind.removes is None or answer.status != 404 or sender(answer) is not Sender.API:
+        return None
+    if kind.is_patient:
+        return Retry("a user that was accepted can't be read yet", is_awaited=True)
+    return Delivered(is_there=False)
 
 
 def _read_acceptance(answer: Answer) -> Meaning:

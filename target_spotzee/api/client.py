@@ -13,13 +13,17 @@ from datetime import datetime
 from importlib.metadata import version
 
 from target_spotzee.api import answers
-from target_spotzee.api.answers import Answer, Delivered, Refused, Retry, StaleKey
+from target_spotzee.api.answers import Answer, Delivered, ItemError, Refused, Retry, StaleKey
 from target_spotzee.api.connection import Connection, NoAnswerError
 from target_spotzee.api.limits import Gate
 from target_spotzee.api.waits import Clock, Random, backoff_seconds
 from target_spotzee.exceptions import RunError
 from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Batch
+
+_PATIENCE_SECONDS = 60.0
+"""What is queued can take so long: on Spotzee's ancestor, 11 s for 2,300 users."""
+_LOOK_SECONDS = 5.0
 
 logger = logging.getLogger("target-spotzee")
 
@@ -105,7 +109,10 @@ class Client:
             meaning = self._attempt(batch, key, is_fresh=is_fresh)
             if isinstance(meaning, (Delivered, Refused)):
                 return meaning
-            if isinstance(meaning, Retry):
+            if isinstance(meaning, Retry) and meaning.is_awaited:
+                if not self._await(batch.attempts):
+                    return Delivered({0: ItemError("removal_unconfirmed", meaning.reason)})
+            elif isinstance(meaning, Retry):
                 self._wait(meaning, batch.attempts)
             elif is_fresh:
                 raise RunError("Spotzee takes a new idempotency key for a used one")
@@ -123,7 +130,9 @@ class Client:
         attempts.made += 1
         started = self._clock()
         try:
-            answer = self._connection.exchange(*batch.request, {"Idempotency-Key": key})
+            request = batch.request
+            headers = {} if request.body is None else {"Idempotency-Key": key}
+            answer = self._connection.exchange(*request, headers)
         except NoAnswerError as error:
             self._gate.release(started, typical=False)
             attempts.spent_seconds += self._clock() - started
@@ -198,6 +207,14 @@ class Client:
                 raise _gave_up(retry, attempts)
             self._tell(retry, attempts, seconds)
             self._rest(seconds, attempts)
+
+    def _await(self, attempts: Attempts) -> bool:
+        """Wait for what Spotzee has queued, unless that took too long already."""
+        patience = max(_PATIENCE_SECONDS, self._endpoint.max_retry_seconds)
+        if attempts.spent_seconds > patience:
+            return False
+        self._rest(min(_LOOK_SECONDS, backoff_seconds(attempts.made, self._random)), attempts)
+        return True
 
     def _tell(self, retry: Retry, attempts: Attempts, seconds: float) -> None:
         """Say why a request is retried, once for all that are retried for it at the same time."""

@@ -10,7 +10,7 @@ users slows down only these, to one request per round trip each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from target_spotzee import codec
@@ -130,6 +130,18 @@ class Backlog:
             self._ahead[item] = ahead
         else:
             self._make_ready(item, now)
+
+    def holds(self, identities: Sequence[str]) -> bool:
+        """Say whether an item with one of these identities waits or is in flight."""
+        queues = self._queues
+        return not queues.keys().isdisjoint(identities)
+
+    def advance(self, item: Item, now: float) -> None:
+        """Add an item again, as what follows on what it was; it keeps its user's place."""
+        item.advance()
+        self._records += 1
+        self._bytes += len(item.body)
+        self._make_ready(item, now)
 
     def _make_ready(self, item: Item, now: float) -> None:
         ready = self._ready.get(item.kind)

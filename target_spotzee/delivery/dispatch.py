@@ -11,7 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
+from target_spotzee.api.answers import Delivered
 from target_spotzee.api.limits import Gate, StoppedError
 from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.backlog import Backlog
@@ -19,8 +21,11 @@ from target_spotzee.delivery.verdict import Verdict, judge
 from target_spotzee.delivery.workers import Outcome, Workers
 from target_spotzee.exceptions import SpotzeeError, unexpected
 from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import PROJECT
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.records import Origin, Stretch, Ticket
+from target_spotzee.snapshot.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 0.2
 """The longest that a success may wait to be settled because nobody woke the main thread."""
@@ -36,6 +41,7 @@ class Dispatcher:
         settlement: Where an item's end is noted.
         clock: Monotonic seconds.
         max_retry_seconds: How long one item keeps being tried.
+        snapshot: Remembers what was confirmed, if there is one.
     """
 
     def __init__(
@@ -47,10 +53,16 @@ class Dispatcher:
         clock: Clock,
         *,
         max_retry_seconds: float,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self._backlog = backlog
         self.add = backlog.add
         """Adds a record's item; see `Backlog.add`."""
+        self.holds = backlog.holds
+        """Says whether an item of a user waits or is in flight; see `Backlog.holds`."""
+        self._snapshot = snapshot
+        self.project: dict[str, Any] | None = None
+        """What Spotzee says of the key's project, once it was asked; empty if it does not tell."""
         self._workers = workers
         self._gate = gate
         self._settlement = settlement
@@ -87,9 +99,14 @@ class Dispatcher:
             self._clock() + _PATIENCE_SECONDS if self._workers.are_quiet else math.inf,
         )
 
-    def close_backlog(self) -> None:
-        """Note that nothing more will come."""
-        self._backlog.closing = True
+    def ask_project(self, now: float) -> None:
+        """Ask Spotzee which project the key belongs to; the answer comes to `project`."""
+        ticket = Ticket(0, Origin("", b"", lambda _: False), b"", Stretch())
+        self.add(Item(PROJECT, (None, None), ("",), b"", ticket), {}, now)
+
+    def close_backlog(self, *, closing: bool = True) -> None:
+        """Note that nothing more will come, or that something may come after all."""
+        self._backlog.closing = closing
 
     def reap(self) -> None:
         """Settle what the workers have finished and start what can be started; wait for nothing.
@@ -132,12 +149,28 @@ class Dispatcher:
         self._workers.close()
 
     def _start(self) -> None:
+        if self._snapshot is not None:
+            self._start_durably(self._snapshot)
+            return
         while self._workers.have_room and not self._gate.closed:
-            # What is left of a batch still owns its users, so it goes first.
-            batch = self._resends.popleft() if self._resends else self._backlog.take(self._clock())
+            batch = self._next()
             if batch is None:
                 break
             self._workers.send(batch)
+
+    def _start_durably(self, snapshot: Snapshot) -> None:
+        """Start what can be started, once it is written down that it is about to leave."""
+        while room := 0 if self._gate.closed else self._workers.room:
+            batches = [batch for batch in (self._next() for _ in range(room)) if batch is not None]
+            if not batches:
+                break
+            snapshot.sent(batches)
+            for batch in batches:
+                self._workers.send(batch)
+
+    def _next(self) -> Batch | None:
+        # What is left of a batch still owns its users, so it goes first.
+        return self._resends.popleft() if self._resends else self._backlog.take(self._clock())
 
     def _finish(self, batch: Batch, outcome: Outcome) -> None:
         if isinstance(outcome, StoppedError):
@@ -145,7 +178,15 @@ class Dispatcher:
         if isinstance(outcome, BaseException):
             self._fail(outcome)
             return
-        self._carry_out(batch, judge(batch, outcome, self._max_retry_seconds))
+        if batch.kind is PROJECT:
+            self.project = outcome.found if isinstance(outcome, Delivered) else {}
+            self._backlog.release(batch.items, self._clock())
+            return
+        if self._snapshot is not None and isinstance(outcome, Delivered) and outcome.opt_outs:
+            self._snapshot.opted_out(batch.items[0].identities[0], outcome.opt_outs)
+        is_there = isinstance(outcome, Delivered) and outcome.is_there
+        verdict = judge(batch, outcome, self._max_retry_seconds)
+        self._carry_out(batch, verdict, is_there=is_there)
 
     def _fail(self, error: BaseException) -> None:
         """Let nothing more start; keep the first failure."""
@@ -154,17 +195,22 @@ class Dispatcher:
             error = unexpected(error)
         self._failure = self._failure or error
 
-    def _carry_out(self, batch: Batch, verdict: Verdict) -> None:
+    def _carry_out(self, batch: Batch, verdict: Verdict, *, is_there: bool) -> None:
         settled = verdict.delivered
         if settled:
-            self._settlement.delivered(settled)
+            self._settle(batch, settled, is_there=is_there)
+        for item in verdict.advanced:
+            self._backlog.advance(item, self._clock())
         if verdict.rejected:
             attempts = batch.attempts
             for item, error in verdict.rejected:
                 reason = Reason(
                     error.code, error.message, error.field, attempts.request_id, attempts.total
                 )
-                self._settlement.rejected(item.ticket, reason, item.ids)
+                if item.ticket.number:
+                    self._settlement.rejected(item.ticket, reason, item.ids)
+                else:  # no record says that this user left
+                    self._settlement.hold_back(1, _unremoved(item, reason))
             settled = settled + [item for item, _ in verdict.rejected]
         self._settlement.split(verdict.splits)
         self._resends.extend(verdict.resends)
@@ -172,6 +218,21 @@ class Dispatcher:
             self._release(batch, settled, batch.attempts.doubtful_until)
         if verdict.failure is not None:
             self._fail(verdict.failure)
+
+    def _settle(self, batch: Batch, items: list[Item], *, is_there: bool) -> None:
+        """Settle what Spotzee has, or no longer has."""
+        kind, snapshot = batch.kind, self._snapshot
+        if kind.removes is not None:
+            # Whoever was to be marked and can't be read is gone.
+            how = kind.removes if is_there else "delete"
+            if snapshot is not None:
+                for item in items:
+                    snapshot.removed(item)
+            self._settlement.removed(items, how if how == kind.removes else None)
+            return
+        if snapshot is not None:
+            snapshot.confirmed(batch, items)
+        self._settlement.delivered(items)
 
     def _release(self, batch: Batch, items: list[Item], doubtful_until: float) -> None:
         """Free settled items' identities, unless more of the same user is to follow.
@@ -190,10 +251,20 @@ class Dispatcher:
             following, *others = item.following
             following.following = tuple(others)
             self._resends.append(batch.part([following]))
-        self._backlog.release([i for i in items if not i.following] if followed else items, now)
+        released = [i for i in items if not i.following] if followed else items
+        self._backlog.release(released, now)
+        if self._snapshot is not None:
+            self._snapshot.released(batch, released)
 
     def _release_doubtful(self) -> None:
         while self._doubtful and self._doubtful[0][0] <= self._clock():
             _, _, batch, item = heappop(self._doubtful)
             self._following -= bool(item.following)
             self._release(batch, [item], -math.inf)
+
+
+def _unremoved(item: Item, reason: Reason) -> str:
+    return (
+        f"stream {item.ticket.origin.stream!r}: users that left were not removed:"
+        f" {reason.code}; the next run tries again"
+    )

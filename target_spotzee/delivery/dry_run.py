@@ -9,6 +9,7 @@ from typing import Any
 
 from target_spotzee import codec
 from target_spotzee.api.answers import Delivered
+from target_spotzee.delivery.mirror import Found
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.objects.batch import Batch
 from target_spotzee.settings.values import Settings
@@ -18,6 +19,8 @@ FIGURES: Mapping[str, str] = {
     "accepted": "would be sent",
     "folded": "would be folded",
     "rejected": "would be rejected",
+    "deleted": "would be deleted",
+    "marked": "would be marked",
     "sent": "would be made",
 }
 """What the summary's figures are called in a dry run."""
@@ -52,6 +55,8 @@ class DryRun:
     def send(self, batch: Batch) -> Delivered:
         """Take a batch as it would have been sent."""
         batch.attempts.made = 1
+        if batch.kind.removes is not None:
+            return Delivered()
         self._first_body = self._first_body or batch.request.body
         for item in batch.items:
             for body, ticket in item.parts:
@@ -64,8 +69,15 @@ class DryRun:
     def close(self) -> None:
         """Close nothing."""
 
-    def report(self, mappings: Iterable[StreamMapping]) -> str:
-        """Return the effective mapping of each stream as a table, for a person."""
+    def report(
+        self, mappings: Iterable[StreamMapping], found: Mapping[str, Found] | None = None
+    ) -> str:
+        """Return the effective mapping of each stream as a table, for a person.
+
+        Args:
+            mappings: Of the streams.
+            found: How their records differ from the snapshot, if there is one.
+        """
         lines: list[str] = []
         for mapping in mappings:
             examples = self._examples.get(mapping.stream, {})
@@ -76,6 +88,8 @@ class DryRun:
             ]
             widths = [max(len(row[i]) for row in rows) for i in range(3)]
             lines.append(f"stream {mapping.stream}")
+            if found is not None:
+                lines += _differences(found.get(mapping.stream, Found()))
             lines += [
                 "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
                 for row in rows
@@ -90,6 +104,17 @@ class DryRun:
         if self._show_values:
             return str(value)[:60]
         return next((name for type_, name in _TYPES if isinstance(value, type_)), "")
+
+
+def _differences(found: Found) -> list[str]:
+    """Return how a stream's records differ from the snapshot."""
+    said = f"new {found.new:,}, changed {found.changed:,}, unchanged {found.unchanged:,}"
+    left = f"would be removed {found.removed:,}, held back {found.held_back:,}"
+    lines = [f"  {said}; {left}"]
+    if found.columns:
+        columns = ", ".join(f"{name} {count:,}" for name, count in found.columns.most_common())
+        lines.append(f"  changed columns, of {found.compared:,} records: {columns}")
+    return lines
 
 
 def _leaves(payload: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

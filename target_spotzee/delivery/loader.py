@@ -7,18 +7,20 @@ the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from target_spotzee import codec
 from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.dispatch import Dispatcher
+from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import Kind
+from target_spotzee.objects.kinds import Kind, Payload
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
+from target_spotzee.snapshot.unread import Unread
 
 PROGRESS_SECONDS = 10.0
 _RECORDS_PER_LOOK = 100
@@ -43,6 +45,7 @@ class Loader:
         clock: Monotonic seconds.
         progress: Says in one line how far the run is.
         records_per_look: After so many new records it looks at what has come back.
+        mirror: Decides what need not be sent, if there is a snapshot.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Loader:
         *,
         progress: Callable[[], str],
         records_per_look: int = _RECORDS_PER_LOOK,
+        mirror: Mirror | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._settlement = settlement
@@ -61,17 +65,20 @@ class Loader:
         self._clock = clock
         self._progress = progress
         self._records_per_look = records_per_look
+        self._mirror = mirror
+        self._is_binding = False
         self._new_records = 0
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
 
-    def load(self, user: User, ticket: Ticket, kind: Kind) -> None:
-        """Send what a record was mapped to on its way to Spotzee.
+    def load(self, user: User, ticket: Ticket, kind: Kind, line: bytes | None = None) -> None:
+        """Send what a record was mapped to on its way to Spotzee, unless Spotzee has it.
 
         Args:
             user: What the record was mapped to.
             ticket: The record.
             kind: What it is sent as.
+            line: Stands for the record as the tap wrote it, where the snapshot knows it by that.
 
         Raises:
             SpotzeeError: The run has to stop.
@@ -97,8 +104,43 @@ class Loader:
             return
         if user.invalid or user.mended:
             self._settlement.note(user.invalid, user.mended)
+            line = None  # so that it is counted each time
         item = Item(kind, user.ids, user.identities, body, ticket)
-        self._dispatcher.add(item, user.payload, self._clock())
+        item.line = line
+        self._take(item, user.payload)
+
+    def remove(self, item: Item) -> None:
+        """Send a user's removal on its way.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        self._take(item, {})
+
+    def _take(self, item: Item, payload: Payload) -> None:
+        if self._mirror is None:
+            self._dispatcher.add(item, payload, self._clock())
+        elif self._mirror.take(item, payload):
+            return
+        self._count(len(item.body))
+
+    def take_unread(self, record: Unread) -> None:
+        """Take a record that was not read; see `Mirror.take_unread`.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        if self._mirror is not None:
+            self._mirror.take_unread(record)
+            self._count(len(record.raw))
+
+    def mix(self, stream: str, recipe: bytes) -> None:
+        """Note what decides how a stream's records are mapped; see `Mirror.mix`."""
+        if self._mirror is not None:
+            self._mirror.mix(stream, recipe)
+
+    def _count(self, size: int) -> None:
+        """Look at what has come back once enough came in."""
         self._new_records += 1
         self._new_bytes += size
         if self._new_records >= self._records_per_look or self._new_bytes > _BYTES_PER_LOOK:
@@ -113,13 +155,23 @@ class Loader:
         Raises:
             RejectLimitError: It was one too many.
         """
+        self.refuse(ticket, ids)
         self._settlement.rejected(ticket, reason, ids)
         if self._settlement.exceeded is not None:
             self._settlement.publish()
             raise self._settlement.exceeded
 
+    def refuse(self, ticket: Ticket, ids: Ids | None) -> None:
+        """Note whom a record that can't be sent is about; see `Mirror.refuse`."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.refuse(ticket, ids)
+
     def checkpoint(self, state: str) -> None:
         """Note a state of the tap's, and print it if it is safe already."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.checkpoint()
         self._settlement.checkpoint(state)
         self._settlement.publish()
 
@@ -153,6 +205,23 @@ class Loader:
             SpotzeeError: The run has to stop.
         """
         self._dispatcher.close_backlog()
+        self._wait_while(lambda: not self._dispatcher.idle)
+
+    def remove_missing(self) -> None:
+        """Remove who has left the source, once all of the input is settled.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        if self._mirror is None:
+            return
+        self._mirror.judge()
+        if self._mirror.has_leavers:
+            self._bind(self._mirror)
+        for item in self._mirror.leavers():
+            self._dispatcher.add(item, {}, self._clock())
+            if self._dispatcher.full:
+                self._wait_while(lambda: self._dispatcher.full)
         self._wait_while(lambda: not self._dispatcher.idle)
 
     def stop(self, grace_seconds: float) -> None:
@@ -191,8 +260,48 @@ class Loader:
             logger.info(self._progress())
         return max(0.0, min(self._progress_at, self._dispatcher.due_at) - now)
 
+    def _decide(self) -> None:
+        """Send what changed on its way, once it is known that the snapshot is this project's."""
+        mirror = self._mirror
+        if mirror is None or not mirror.has_undecided or self._is_binding:
+            return
+        self._bind(mirror)
+        mirror.decide()
+
+    def _bind(self, mirror: Mirror) -> None:
+        if mirror.is_bound:
+            return
+        self._is_binding = True
+        self._dispatcher.ask_project(self._clock())
+        self._wait_while(lambda: self._dispatcher.project is None)
+        self._is_binding = False
+        mirror.bind(self._dispatcher.project or {})
+
+    def activate(self, stream: str, version: int) -> None:
+        """Note an ACTIVATE_VERSION; see `Mirror.activate`."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.activate(stream, version)
+
+    def is_partial(self, stream: str) -> None:
+        """Note that only what changed is read of a stream; see `Mirror.is_partial`."""
+        if self._mirror is not None:
+            self._mirror.is_partial(stream)
+
+    def describe(self, stream: str, writes: Sequence[str], *, is_whole: bool) -> None:
+        """Note a stream before its records; see `Mirror.describe`."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.describe(stream, writes, is_whole=is_whole)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a snapshot."""
+        return self._mirror is not None
+
     def _settle_finished(self) -> None:
         self._wakeup.check()
+        self._decide()
         try:
             self._dispatcher.reap()
         finally:

@@ -17,6 +17,7 @@ class Verdict:
         delivered: Spotzee has them.
         rejected: Spotzee refuses them for good, each with its error.
         resends: What is left, in batches of its own.
+        advanced: They go on as what follows on their kind.
         splits: How many times something was taken apart.
         failure: What ends the run, if something does.
     """
@@ -24,6 +25,7 @@ class Verdict:
     delivered: list[Item] = field(default_factory=list)
     rejected: list[tuple[Item, ItemError]] = field(default_factory=list)
     resends: list[Batch] = field(default_factory=list)
+    advanced: list[Item] = field(default_factory=list)
     splits: int = 0
     failure: RunError | None = None
 
@@ -37,6 +39,8 @@ def judge(batch: Batch, outcome: Delivered | Refused, max_retry_seconds: float) 
         max_retry_seconds: How long one item keeps being tried.
     """
     if isinstance(outcome, Delivered):
+        if batch.kind.then is not None and outcome.is_there and not outcome.errors:
+            return Verdict(advanced=batch.items)
         return _of_delivered(batch, outcome.errors, max_retry_seconds)
     return _of_refused(batch, outcome)
 

@@ -69,6 +69,11 @@ class Workers:
         return len(self.in_flight) < self._max_in_flight
 
     @property
+    def room(self) -> int:
+        """How many more batches they take."""
+        return max(0, self._max_in_flight - len(self.in_flight))
+
+    @property
     def are_quiet(self) -> bool:
         """Whether so much is queued that a batch that is done wakes nobody."""
         return self._jobs.qsize() >= _ENOUGH_QUEUED

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+DELETED_AT = "_sdc_deleted_at"
+"""In a record of a row that the source deleted: when that was, as log-based taps say it."""
+
 _OF_TAPS = ("_sdc_", "__sdc_")
 
 

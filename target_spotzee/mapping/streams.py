@@ -21,13 +21,15 @@ from target_spotzee.mapping.names import nearest
 NULL_VALUES = ("send", "omit")
 INVALID_FIELDS = ("drop", "null", "reject")
 UNMAPPED = ("data", "ignore")
+REMOVED_USERS = ("keep", "mark", "delete")
 
 _CHOICES = {
     "null_values": NULL_VALUES,
     "invalid_fields": INVALID_FIELDS,
     "unmapped": UNMAPPED,
+    "removed_users": REMOVED_USERS,
 }
-KEYS = frozenset({"mapping", "exclude", "phone_region", *_CHOICES})
+KEYS = frozenset({"mapping", "exclude", "phone_region", "complete_pass", *_CHOICES})
 """What an entry takes."""
 
 
@@ -43,6 +45,8 @@ class StreamConfig:
         null_values: ``send`` or ``omit``.
         invalid_fields: ``drop``, ``null`` or ``reject``.
         phone_region: ISO country of national phone numbers.
+        removed_users: What becomes of users that left the source: ``keep``, ``mark``, ``delete``.
+        complete_pass: Whether each run of the tap reads the whole of it.
     """
 
     mapping: Mapping[tuple[str, ...], str] = field(default_factory=dict)
@@ -51,6 +55,8 @@ class StreamConfig:
     null_values: str = "send"
     invalid_fields: str = "drop"
     phone_region: str | None = None
+    removed_users: str = "keep"
+    complete_pass: bool = False
 
     def excludes(self, column: str) -> bool:
         """Say whether a column must not leave this machine."""
@@ -158,6 +164,9 @@ def _read_entry(place: str, entry: dict[str, Any], default: StreamConfig) -> Str
     exclude = [] if exclude is None else exclude
     if not isinstance(exclude, list) or not all(isinstance(item, str) for item in exclude):
         raise SettingsError(f"{place}.exclude: must be a list of column names or globs")
+    complete_pass = entry.get("complete_pass")
+    if complete_pass is not None and not isinstance(complete_pass, bool):
+        raise SettingsError(f"{place}.complete_pass: must be true or false")
     return StreamConfig(
         mapping=_read_mapping(f"{place}.mapping", entry.get("mapping")),
         unmapped=policies.get("unmapped", default.unmapped),
@@ -166,6 +175,8 @@ def _read_entry(place: str, entry: dict[str, Any], default: StreamConfig) -> Str
         invalid_fields=policies.get("invalid_fields", default.invalid_fields),
         phone_region=read_region(f"{place}.phone_region", entry.get("phone_region"))
         or default.phone_region,
+        removed_users=policies.get("removed_users", default.removed_users),
+        complete_pass=bool(complete_pass),
     )
 
 

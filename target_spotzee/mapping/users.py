@@ -91,6 +91,7 @@ class Mapping:
         self.stream = stream
         self._config = config
         self._columns = columns
+        self._is_open = is_open
         self._send_nulls = config.null_values == "send"
         self._invalid_fields = config.invalid_fields
 
@@ -134,6 +135,35 @@ class Mapping:
                 " address; a user who changes address becomes another user",
             )
         return found + self._warnings
+
+    @property
+    def removes_nobody(self) -> bool:
+        """Whether its users bear no external_id, without which Spotzee removes nobody."""
+        return all(name != "external_id" for name, _ in self._ids)
+
+    @property
+    def id_column(self) -> str | None:
+        """The column that alone tells its users' ids, if there is one: an external_id."""
+        if len(self._ids) != 1:
+            return None
+        ((name, (column, path)),) = self._ids
+        return column if name == "external_id" and not path else None
+
+    @property
+    def written(self) -> int:
+        """How many columns were found that no SCHEMA names; `writes` grows with it."""
+        return len(self._unnamed)
+
+    @property
+    def writes(self) -> list[str]:
+        """What its users can hold besides their ids: ``email``, ``data.plan``, ``data.*``."""
+        names = [name for name, *_ in self._fields]
+        names += [f"data.{path[0]}" for path, _ in self._attributes]
+        if self._config.unmapped == "data":
+            names += [f"data.{name}" for name in self._columns if name not in self._elsewhere]
+            if self._is_open or self._unnamed:
+                names.append("data.*")
+        return list(dict.fromkeys(names))
 
     def warnings_of_records(self) -> list[str]:
         """Return what a person should know about the records that were mapped so far."""
@@ -313,6 +343,16 @@ class Mapping:
                 self._elsewhere.append(column)
             elif column not in self._columns:
                 self._unnamed.append(column)
+
+
+def identity_of(external_id: str) -> str:
+    """Return the identity of a user who has this id; see `User`."""
+    return "e" + (external_id.lower() if external_id.isascii() else folded(external_id))
+
+
+def identities_of(ids: Ids) -> tuple[str, ...]:
+    """Return the identities of a user with these ids; see `User`."""
+    return User({name: id_ for name, id_ in zip(IDS, ids, strict=True) if id_}).identities
 
 
 def folded(identity: str) -> str:

@@ -31,6 +31,9 @@ class Item(msgspec.Struct, eq=False, gc=False):
         ticket: The newest record's.
         folded: The parts of an item that came from more than one record.
         following: Items of the same user that may go only after this.
+        later: The item as it will be sent once it goes on as another kind, if it differs.
+        digest: Of the item as its record was mapped, where that is remembered.
+        line: Of the record as the tap wrote it, likewise.
     """
 
     kind: Kind
@@ -40,6 +43,9 @@ class Item(msgspec.Struct, eq=False, gc=False):
     ticket: Ticket
     folded: list[tuple[bytes, Ticket]] | None = None
     following: tuple[Item, ...] = ()
+    later: bytes = b""
+    digest: bytes = b""
+    line: bytes | None = None
 
     @property
     def parts(self) -> list[tuple[bytes, Ticket]]:
@@ -57,6 +63,13 @@ class Item(msgspec.Struct, eq=False, gc=False):
         self.folded = self.parts
         self.folded.append((own, ticket))
         self.body, self.ticket = body, ticket
+
+    def advance(self) -> None:
+        """Go on as what follows; see `Kind.then`."""
+        if self.kind.then is not None:
+            self.kind = self.kind.then
+        if self.kind.writes:
+            self.body = self.later or self.body
 
     def apart(self) -> Item:
         """Return the first record as an item of its own, which the others follow one by one."""
@@ -88,6 +101,11 @@ class Batch:
     def kind(self) -> Kind:
         """What the items are."""
         return self.items[0].kind
+
+    @property
+    def family(self) -> str:
+        """The number of the batch that this is a part of, or its own."""
+        return self.number.partition(".")[0]
 
     @cached_property
     def request(self) -> Request:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from target_spotzee.fields import USER_FIELDS
@@ -18,6 +19,23 @@ Payload = dict[str, Any]
 MAX_ITEMS = 100
 MAX_BODY_BYTES = 1_000_000
 """A request stays below the 1 MiB at which common proxies refuse."""
+MAX_QUERY_BYTES = 8_000
+"""An address stays below what servers commonly take; the API's reference names no limit."""
+
+
+class Answered(Enum):
+    """What an answer of success says."""
+
+    EACH = auto()
+    """Which items were taken, one result for each."""
+    QUEUED = auto()
+    """That all were accepted; nothing more is heard of them."""
+    THERE = auto()
+    """That the user is there, and what is known of it; 404 says that it is not."""
+    GONE = auto()
+    """As `THERE`, asked for until the user is not there any more."""
+    KNOWN = auto()
+    """What was asked for; 404 and 405 say that this API does not tell."""
 
 
 class Request(NamedTuple):
@@ -43,12 +61,16 @@ class Kind:
         method: Of HTTP.
         path: Below the API's base address.
         fields: The first-class fields of an item, besides its ids.
-        confirms: Whether an answer has a result for each item. Otherwise it accepts all of them,
-            and nothing more is heard of them.
+        answered: What an answer of success says.
         fold: Returns one item with the same effect as two of the same user, one after the other;
             ``None`` where two are never made one.
         repeats_harmlessly: Whether sending an item twice has the same effect as sending it once.
         supersedes: Whether a newer item of a user makes older rejects of the same stream needless.
+        then: What the items go on as, once this is done; ``None`` where that settles them.
+        parameter: The query's parameter that carries each item, where none is in a body.
+        removes: How it removes a user that left the source, if it is a step in that: ``mark`` or
+            ``delete``.
+        is_patient: Whether a user that is not there may only not be seen yet.
         max_items: How many a request may hold.
         max_bytes: How long its body may be.
         max_item_bytes: How long an item may be, encoded, to have room in a request of its own.
@@ -58,10 +80,14 @@ class Kind:
     method: str
     path: str
     fields: tuple[str, ...]
-    confirms: bool
+    answered: Answered
     fold: Callable[[Payload, Payload], Payload] | None
     repeats_harmlessly: bool
     supersedes: bool
+    then: Kind | None = None
+    parameter: str | None = None
+    removes: str | None = None
+    is_patient: bool = False
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BODY_BYTES
     max_item_bytes: int = field(init=False)  # asked for each record
@@ -69,16 +95,33 @@ class Kind:
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_item_bytes", self.max_bytes - self.length(1, 0))
 
+    @property
+    def confirms(self) -> bool:
+        """Whether an item's success is known, and not only that it was accepted."""
+        return self.answered is not Answered.QUEUED
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything in Spotzee."""
+        return self.method != "GET"
+
     def length(self, items: int, item_bytes: int) -> int:
-        """Return the length of a body with this many items that have this many bytes in all."""
+        """Return the length of what carries this many items that have this many bytes in all."""
+        if self.parameter is not None:
+            return item_bytes + items * (len(self.parameter) + 2)  # = and ? or &
         return item_bytes + items + 1  # a comma or bracket each, and a bracket
 
     def request(self, items: Sequence[bytes]) -> Request:
         """Return the request that carries items.
 
         Args:
-            items: Each encoded.
+            items: Each encoded; what goes into an address is quoted already.
         """
+        if self.parameter is not None:
+            query = "&".join(f"{self.parameter}={item.decode()}" for item in items)
+            return Request(self.method, f"{self.path}?{query}", None)
+        if not self.writes:
+            return Request(self.method, self.path.format(*[item.decode() for item in items]), None)
         return Request(self.method, self.path, b"[" + b",".join(items) + b"]")
 
 
@@ -98,18 +141,66 @@ USERS_BATCH = Kind(
     method="POST",
     path="/users/batch",
     fields=USER_FIELDS,
-    confirms=True,
+    answered=Answered.EACH,
     fold=fold_users,
     repeats_harmlessly=True,
     supersedes=True,
 )
 """Users by ``delivery: sync``: each is confirmed."""
 
-USERS_QUEUED = replace(USERS_BATCH, method="PATCH", path="/users", confirms=False)
+USERS_QUEUED = replace(USERS_BATCH, method="PATCH", path="/users", answered=Answered.QUEUED)
 """Users by ``delivery: async``: they are queued."""
+
+PROJECT = Kind(
+    name="project",
+    method="GET",
+    path="/me",
+    fields=(),
+    answered=Answered.KNOWN,
+    fold=None,
+    repeats_harmlessly=True,
+    supersedes=False,
+    max_items=1,
+)
+"""The question which project the key belongs to."""
+
+_PRESENCE = replace(PROJECT, name="removals", path="/users/{}", answered=Answered.THERE)
+_MARKS = replace(USERS_BATCH, name="removals", fold=None, removes="mark")
+_UNTIL_GONE = replace(_PRESENCE, answered=Answered.GONE, supersedes=True, removes="delete")
+_DELETES = replace(
+    _UNTIL_GONE,
+    method="DELETE",
+    path="/users",
+    answered=Answered.QUEUED,
+    then=_UNTIL_GONE,
+    parameter="user_id",
+    max_items=MAX_ITEMS,
+    max_bytes=MAX_QUERY_BYTES,
+)
+_STATES = replace(
+    _UNTIL_GONE,
+    path="/users/{}/subscriptions?limit=100",
+    answered=Answered.THERE,
+    then=_DELETES,
+)
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     ("users", "sync"): USERS_BATCH,
     ("users", "async"): USERS_QUEUED,
+    ("removals", "mark"): replace(_PRESENCE, then=_MARKS, supersedes=True, removes="mark"),
+    ("removals", "delete"): replace(_PRESENCE, then=_STATES, supersedes=True, removes="delete"),
 }
-"""Every kind, by what a stream holds and how it is delivered."""
+"""Every kind, by what it is of and how that is done.
+
+A removal goes in steps, each a kind: only a user that can be read is removed, since an upsert would
+make it, and a DELETE can overtake the upsert that made it. A deleted one is read until it is gone.
+"""
+
+_PATIENT = {
+    kind: replace(kind, is_patient=True) for kind in KINDS.values() if kind.removes is not None
+}
+
+
+def patient(kind: Kind) -> Kind:
+    """Return the removal that waits for a user of whom a write was accepted and is unseen yet."""
+    return _PATIENT[kind]

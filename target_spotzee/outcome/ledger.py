@@ -52,6 +52,12 @@ class Ledger:
         if len(self._stretches) > self._compact_at:
             self._compact()
 
+    @property
+    def has_safe(self) -> bool:
+        """Whether `take_safe` may return a state."""
+        first = self._stretches[0]
+        return first.state is not None and not first.unsettled
+
     def take_safe(self) -> str | None:
         """Return the newest safe state that was not taken before, else ``None``."""
         stretches = self._stretches

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Sequence
 
 from target_spotzee.exceptions import RejectLimitError
+from target_spotzee.mapping.users import identities_of
 from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Item
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
 from target_spotzee.outcome.summary import Summary
 from target_spotzee.records import Ids, Origin, Ticket
+from target_spotzee.snapshot.snapshot import Snapshot
+
+logger = logging.getLogger("target-spotzee")
 
 
 class Settlement:
@@ -24,6 +29,7 @@ class Settlement:
         write_state: Prints one state; ``None`` where none is to be printed.
         skip_rejects: Whether state passes even a reject that is kept nowhere.
         max_rejects: More than this end the run.
+        snapshot: Remembers who was seen, if there is one.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Settlement:
         *,
         skip_rejects: bool = False,
         max_rejects: int | None = None,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self._ledger = ledger
         self._summary = summary
@@ -43,6 +50,7 @@ class Settlement:
         self._write_state = write_state
         self._skip_rejects = skip_rejects
         self._max_rejects = max_rejects
+        self._snapshot = snapshot
         self._unsynced: list[Ticket] = []
         self.exceeded: RejectLimitError | None = None
         """Set once more was rejected than the settings allow; the run should stop."""
@@ -91,14 +99,59 @@ class Settlement:
         for stream, count in _by_stream(older):
             streams[stream].folded += count
             streams[stream].unsettled -= count
-        if self._rejects is not None and kind.supersedes:  # marked before a state can pass
-            for item in items:
-                for _, ticket in item.parts:
-                    self._rejects.superseded(ticket, item.ids)
+        self._supersede(items)
         self._ledger.settle(*newest, *older)
         for ticket in (*older, *newest):
             if ticket.on_end is not None:
                 ticket.on_end(True)  # noqa: FBT003 - a callback's only argument
+
+    def unchanged(self, records: Sequence[tuple[Ticket, Ids]]) -> None:
+        """Settle records whose users Spotzee has already as they are."""
+        tickets = [ticket for ticket, _ in records]
+        for stream, count in _by_stream(tickets):
+            self._streams[stream].unchanged += count
+            self._streams[stream].unsettled -= count
+        if self._rejects is not None:
+            for ticket, ids in records:
+                self._rejects.superseded(ticket, ids)
+        self._ledger.settle(*tickets)
+        for ticket in tickets:
+            if ticket.on_end is not None:
+                ticket.on_end(True)  # noqa: FBT003 - a callback's only argument
+
+    def removed(self, items: Sequence[Item], how: str | None) -> None:
+        """Settle users that left the source.
+
+        Args:
+            items: Their removals; some came from a record.
+            how: What was done: ``mark`` or ``delete``; ``None``: they were gone already.
+        """
+        removed = self._summary.removed
+        if how == "mark":
+            removed.marked += len(items)
+        elif how == "delete":
+            removed.deleted += len(items)
+        recorded = [item for item in items if item.ticket.number]
+        if recorded:
+            self.delivered(recorded)
+
+    def hold_back(self, count: int, why: str) -> None:
+        """Note users that left and are not removed, and tell a person why.
+
+        Args:
+            count: How many.
+            why: A line that says which, why, and what to do.
+        """
+        removed = self._summary.removed
+        removed.held_back += count
+        if why not in removed.reasons:
+            removed.reasons.append(why)
+            logger.warning("%s", why)
+
+    @property
+    def held_at(self) -> int | None:
+        """Number of the first record that no state will pass, if there is one."""
+        return self._ledger.held_at
 
     def filtered(self, ticket: Ticket) -> None:
         """Settle a record that a stream map filters out."""
@@ -109,6 +162,13 @@ class Settlement:
         """Settle a record of a stream that is not loaded."""
         self._streams[ticket.origin.stream].ignored += 1
         self._settle(ticket)
+
+    def _supersede(self, items: Sequence[Item]) -> None:
+        """Mark older rejects of the same users as done, before a state can pass."""
+        if self._rejects is not None and items[0].kind.supersedes:
+            for item in items:
+                for _, ticket in item.parts:
+                    self._rejects.superseded(ticket, item.ids)
 
     def rejected(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
         """Reject a record; it is settled once `publish` has made it safe.
@@ -123,6 +183,9 @@ class Settlement:
         records.rejected += 1
         records.unsettled -= 1
         self._summary.reject(reason.code, stream, ticket.number)
+        if self._snapshot is not None:
+            identity = None if ids is None else identities_of(ids)[0]
+            self._snapshot.rejected(stream, identity, reason.code)
         if self._rejects is not None:
             self._rejects.write(ticket, reason, ids)
             self._unsynced.append(ticket)
@@ -155,6 +218,8 @@ class Settlement:
                 if ticket.on_end is not None:
                     ticket.on_end(True)  # noqa: FBT003 - a callback's only argument
             self._unsynced.clear()
+        if self._snapshot is not None and self._ledger.has_safe:
+            self._snapshot.write()  # who was seen, before a state passes them
         state = self._ledger.take_safe()
         if state is not None and self._write_state is not None:
             self._write_state(state)

@@ -39,6 +39,28 @@ class Records:
 
 
 @dataclass(slots=True)
+class Removed:
+    """Users that left the source.
+
+    Attributes:
+        deleted: How many are gone.
+        marked: How many bear the time in ``data.removed_at``.
+        held_back: How many were not removed though they left.
+        reasons: Why not.
+    """
+
+    deleted: int = 0
+    marked: int = 0
+    held_back: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def why(self) -> str | None:
+        """The reasons in one line."""
+        return "; ".join(self.reasons) or None
+
+
+@dataclass(slots=True)
 class Requests:
     """What went over the wire."""
 
@@ -87,6 +109,7 @@ class Summary:
         self._words = words or {}
         self.streams: defaultdict[str, Records] = defaultdict(Records)
         self.requests = Requests()
+        self.removed = Removed()
         self.invalid_fields: Counter[str] = Counter()
         self.mended_fields: Counter[str] = Counter()
         self.states_printed = 0
@@ -148,6 +171,12 @@ class Summary:
                 code: {"count": count, "keys": self._reject_places[code]}
                 for code, count in self._reject_counts.most_common()
             },
+            "removed": {
+                "deleted": self.removed.deleted,
+                "marked": self.removed.marked,
+                "held_back": self.removed.held_back,
+                "why": self.removed.why,
+            },
             "invalid_fields": dict(self.invalid_fields),
             "mended_fields": dict(self.mended_fields),
             "streams": {name: asdict(records) for name, records in self.streams.items()},
@@ -180,6 +209,9 @@ def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> 
         + (", …" if reject["count"] > len(reject["keys"]) else "")
         for code, reject in summary["rejects"].items()
     ]
+    removed = {name: count for name, count in summary["removed"].items() if name != "why"}
+    if any(removed.values()):
+        lines.append(f"  removed   {_figures(removed, words)}")
     lines += [
         f"  invalid   {count:,} {name} could not be valid"
         for name, count in summary["invalid_fields"].items()

@@ -6,12 +6,13 @@ from typing import Any
 
 from singer_sdk import typing as th
 
-from target_spotzee.mapping.streams import INVALID_FIELDS, NULL_VALUES
+from target_spotzee.mapping.streams import INVALID_FIELDS, NULL_VALUES, REMOVED_USERS
 
 DELIVERIES = ("sync", "async")
 UNLISTED_STREAMS = ("fail", "ignore")
 REJECT_MODES = ("fail", "fail_fast", "skip")
 
+_LONGEST_DAYS = 36_500
 _LONGEST_SECONDS = 1_000_000  # eleven days; the clocks of sockets end at twice that
 
 CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
@@ -150,6 +151,38 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         title="Rejects file",
         description="Where rejected records are kept, ready to be sent again. Without it, state"
         " never passes a rejected record.",
+    ),
+    th.Property(
+        "snapshot_path",
+        th.StringType,
+        title="Snapshot file",
+        description="Where it is remembered what Spotzee was last confirmed to have, so that what"
+        " did not change is not sent again, and users that left the source can be removed.",
+    ),
+    th.Property(
+        "resend_after_days",
+        th.IntegerType(minimum=0, maximum=_LONGEST_DAYS),
+        default=30,
+        title="Resend after",
+        description="With a snapshot: an unchanged user is sent again after so many days, since"
+        " others may have edited it in Spotzee; 0: always.",
+    ),
+    th.Property(
+        "removed_users",
+        th.StringType,
+        default="keep",
+        allowed_values=list(REMOVED_USERS),
+        title="Removed users",
+        description="What becomes of users that left the source: `keep` them, `mark` them with the"
+        " time in `data.removed_at`, or `delete` them.",
+    ),
+    th.Property(
+        "max_removed_percent",
+        th.IntegerType(minimum=0, maximum=100),
+        default=10,
+        title="Most users removed",
+        description="If more than this share of a stream's users left the source, none of them is"
+        " removed, unless `--confirm-removals` is given.",
     ),
     th.Property(
         "run_id",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ from target_spotzee.mapping.streams import (
     read_streams,
 )
 from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
+
+_FILES = ("rejects_path", "summary_path", "snapshot_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Settings:
     reject_mode: str
     max_rejects: int | None
     rejects_path: Path | None
+    snapshot_path: Path | None
+    resend_after_days: int
+    max_removed_percent: int
     run_id: str | None
     summary_path: Path | None
     validate_records: bool
@@ -76,16 +82,25 @@ def read_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Sett
         null_values=values.pop("null_values"),
         invalid_fields=values.pop("invalid_fields"),
         phone_region=read_region("phone_region", values.pop("phone_region")),
+        removed_users=values.pop("removed_users"),
     )
     values["streams"] = read_streams(values["streams"], default)
     values["api_key"] = _secret_key(values["api_key"])
     values["api_url"] = _address(values["api_url"])
     if not _is_date(values["api_version"]):
         raise SettingsError("api_version: must be a date such as 2026-04-28")
-    for name in ("rejects_path", "summary_path"):
+    for name in _FILES:
         values[name] = _path(name, values[name])
-    if values["rejects_path"] and values["rejects_path"] == values["summary_path"]:
-        raise SettingsError("rejects_path and summary_path: must be two files")
+    for name, other in combinations(_FILES, 2):
+        if values[name] and values[name] == values[other]:
+            raise SettingsError(f"{name} and {other}: must be two files")
+    if not values["snapshot_path"]:
+        for stream, entry in (values["streams"].by_stream or {}).items():
+            if entry.complete_pass:
+                raise SettingsError(
+                    f"streams.{stream}.complete_pass: needs snapshot_path, which remembers who was"
+                    " there before",
+                )
     values["run_id"] = _run_id(values["run_id"], environ)
     return Settings(**values)
 

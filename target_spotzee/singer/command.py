@@ -22,8 +22,9 @@ from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.exceptions import RunError, SettingsError, SpotzeeError, unexpected
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome import summary
-from target_spotzee.run import Run
+from target_spotzee.run import Asked, Run
 from target_spotzee.settings import configuration
+from target_spotzee.singer import reports
 from target_spotzee.singer.sdk import ConfigInput, parse_environment_config
 from target_spotzee.singer.stdio import check_input, check_output, complain, say
 
@@ -54,18 +55,38 @@ class Options:
         dry_run: Show what would be sent; needs no key and no network.
         show_values: Let a dry run show values, not types only.
         limit: Send only so many records, and print no state.
+        confirm_removals: Remove however many users left.
+        adopt_snapshot: Take over the snapshot of another project.
+        explain: The id of a user to tell about.
+        history: Tell about the last runs.
+        is_json: Tell it to a program.
     """
 
     check: bool = False
     dry_run: bool = False
     show_values: bool = False
     limit: int | None = None
+    confirm_removals: bool = False
+    adopt_snapshot: bool = False
+    explain: str | None = None
+    history: bool = False
+    is_json: bool = False
+
+    @property
+    def only_tells(self) -> bool:
+        """Whether no input is read."""
+        return self.explain is not None or self.history
 
     @property
     def misuse(self) -> str | None:
         """What is wrong with options that would otherwise be ignored without a word."""
         if self.check and (self.dry_run or self.show_values or self.limit):
             return "--check: reads no input; give it without --dry-run, --show-values and --limit"
+        asked = [name for name in ("check", "dry_run", "explain", "history") if getattr(self, name)]
+        if self.only_tells and (len(asked) > 1 or self.limit):
+            return f"--{asked[-1]}: reads no input; give it without other commands"
+        if self.is_json and not self.only_tells:
+            return "--format json: goes with --about, --explain and --history"
         if self.show_values and not self.dry_run:
             return "--show-values: goes with --dry-run only"
         return None
@@ -93,6 +114,26 @@ def options() -> list[click.Parameter]:
             ["--limit"],
             type=click.IntRange(min=1),
             help="Send only the first so many records, and print no state.",
+        ),
+        click.Option(
+            ["--confirm-removals"],
+            is_flag=True,
+            help="Remove users that left the source, however many, in this run.",
+        ),
+        click.Option(
+            ["--adopt-snapshot"],
+            is_flag=True,
+            help="Take over a snapshot that was made with another key.",
+        ),
+        click.Option(
+            ["--explain"],
+            metavar="ID",
+            help="Tell what the snapshot knows of a user; no network. Also with --format json.",
+        ),
+        click.Option(
+            ["--history"],
+            is_flag=True,
+            help="Tell about the last runs; no network. Also with --format json.",
         ),
     ]
 
@@ -179,11 +220,14 @@ def execute(
     if options.misuse:
         logger.error("%s", options.misuse)
         sys.exit(2)
-    dry_run = DryRun(show_values=options.show_values) if options.dry_run else None
+    is_dry = options.dry_run or options.only_tells
+    dry_run = DryRun(show_values=options.show_values) if is_dry else None
     if dry_run is not None and not given.config.get("api_key"):
         given.config["api_key"] = "sk_none_needed"
     try:
-        target = _wired(make_target, given, dry_run, options.limit)
+        target = _wired(make_target, given, dry_run, options)
+        if options.only_tells:
+            sys.exit(_tell(target.run, options))
         if options.check:
             sys.exit(_check(target.run))
         if dry_run is not None or options.limit is None:
@@ -192,14 +236,14 @@ def execute(
         check_input(file)
         target.refuse_own_rejects(file)
     except SpotzeeError as error:
-        keep = not (options.check or options.dry_run)
+        keep = not (options.check or is_dry)
         sys.exit(_refuse(_summary_settings(given, prefix), error, keep=keep))
     code = target.run.follow(lambda: target.read(file))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_IGN)  # the code has been decided
     if dry_run is not None:
         try:
-            say(dry_run.report(target.mappings()))
+            say(dry_run.report(target.mappings(), target.run.found))
         except RunError as error:
             sys.exit(_refuse({}, error, keep=False))
     sys.exit(code)
@@ -209,7 +253,7 @@ def _wired(
     make_target: Callable[..., Runnable],
     given: ConfigInput,
     dry_run: DryRun | None,
-    limit: int | None,
+    options: Options,
 ) -> Runnable:
     """Return a target.
 
@@ -219,7 +263,8 @@ def _wired(
     try:
         return make_target(
             dry_run=dry_run,
-            limit=limit,
+            limit=options.limit,
+            asked=Asked(options.confirm_removals, options.adopt_snapshot),
             # A null is as good as not set; the SDK fails on some.
             config={name: value for name, value in given.config.items() if value is not None},
             parse_env_config=given.parse_env,
@@ -234,6 +279,27 @@ def _wired(
         raise SettingsError("the settings are nested too deep") from None
     except Exception as error:  # noqa: BLE001 - never a traceback: it may show a setting
         raise unexpected(error) from None
+
+
+def _tell(run: Run, options: Options) -> int:
+    """Tell what the snapshot knows; return the exit code.
+
+    Raises:
+        SettingsError: There is no snapshot.
+        RunError: There is nowhere to tell it.
+    """
+    if run.snapshot is None:
+        run.close()
+        name = "--history" if options.history else "--explain"
+        raise SettingsError(f"{name}: needs snapshot_path, which remembers it")
+    if options.history:
+        told = reports.history(run.snapshot.history(), is_json=options.is_json)
+    else:
+        id_ = options.explain or ""
+        told = reports.explanation(id_, run.snapshot.explain(id_), is_json=options.is_json)
+    run.close()
+    say(told)
+    return 0
 
 
 def _check(run: Run) -> int:

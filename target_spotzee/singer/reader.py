@@ -30,6 +30,7 @@ class OnRecord(Protocol):
         reject: object = None,
         *,
         is_sound: bool = True,
+        version: object = None,
     ) -> None:
         """Take the record of a RECORD message.
 
@@ -39,6 +40,7 @@ class OnRecord(Protocol):
             line: The message as it was read.
             reject: Why it was rejected before, if it was.
             is_sound: Whether the record certainly holds no odd values; see `codec`.
+            version: The tap's version of the stream.
         """
 
 
@@ -53,11 +55,23 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     time_extracted: object = None
 
 
+class RawRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The same, with its record as it was written."""
+
+    type: Literal["RECORD"]
+    stream: str
+    record: msgspec.Raw
+    reject: object = None
+    version: object = None
+    time_extracted: object = None
+
+
 class _State(msgspec.Struct):
     value: msgspec.Raw
 
 
 _decode_record = msgspec.json.Decoder(_Record, float_hook=Decimal).decode
+_decode_raw = msgspec.json.Decoder(RawRecord).decode
 _decode_state = msgspec.json.Decoder(_State).decode
 
 
@@ -67,14 +81,21 @@ class MessageReader(GenericSingerReader[str]):
     Args:
         on_record: Takes the record of each RECORD message.
         on_unknown: Called with the type of a message that is not Singer's.
+        on_raw: Takes an ordinary RECORD message before its record is read, or refuses to.
 
     Attributes:
         line: The line being processed, as it was read.
         line_number: Its number, from 1.
     """
 
-    def __init__(self, on_record: OnRecord, on_unknown: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_record: OnRecord,
+        on_unknown: Callable[[str], None],
+        on_raw: Callable[[RawRecord, str | bytes], bool] | None = None,
+    ) -> None:
         super().__init__()
+        self._on_raw = on_raw
         self._on_record = on_record
         self._on_unknown = on_unknown
         self.line: str | bytes = ""
@@ -108,20 +129,38 @@ class MessageReader(GenericSingerReader[str]):
         """
         counts: Counter[str] = Counter()
         records = 0
-        on_record = self._on_record
+        on_record, on_raw = self._on_record, self._on_raw
         for line in file_input or self.default_input:
             self.line_number += 1
             self.line = line
+            if on_raw is not None and self._took_raw(on_raw, line):
+                records += 1
+                continue
             try:
                 message = _decode_record(line)
             except codec.UNREADABLE:
                 message = None
             if message is not None:
-                on_record(message.stream, message.record, line, message.reject)
+                on_record(
+                    message.stream,
+                    message.record,
+                    line,
+                    message.reject,
+                    version=message.version,
+                )
                 records += 1
             elif line and not line.isspace():
                 counts[self._process(line, callbacks)] += 1
         return counts + Counter(RECORD=records)
+
+    def _took_raw(
+        self, on_raw: Callable[[RawRecord, str | bytes], bool], line: str | bytes
+    ) -> bool:
+        try:
+            message = _decode_raw(line)
+        except codec.UNREADABLE:
+            return False
+        return on_raw(message, line)
 
     def _process(
         self,
@@ -143,7 +182,10 @@ class MessageReader(GenericSingerReader[str]):
         if kind == "RECORD":
             self.assert_line_requires(message, {"stream", "record"})
             reject = message.get("reject")
-            self._on_record(stream, message["record"], line, reject, is_sound=False)
+            version = message.get("version")
+            self._on_record(
+                stream, message["record"], line, reject, is_sound=False, version=version
+            )
         elif kind in callbacks:
             callbacks[kind](message)
         elif kind.upper() in callbacks:

@@ -48,12 +48,14 @@ class Route:
         sink: Where it leads; ``None`` where the map filters every record out.
         load: Sends a record down it.
         refuse: Rejects a record that breaks the stream's schema, unless it would not be sent.
+        is_plain: Whether a record reaches the sink as it is.
     """
 
     origin: Origin
     sink: AnySink | None
     load: Load
     refuse: Callable[[Record, Ticket, str], None]
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def make_route(
         _flat_name(flattening) if flattening else None,
     )
     if isinstance(stream_map, SameRecordTransform) and flattening is None:
-        return Route(origin, sink, sink.load, sink.refuse)
+        return Route(origin, sink, sink.load, sink.refuse, is_plain=True)
     mapped = _Mapped(stream_map.transform, origin, sink, loader, settlement)
     return Route(origin, sink, mapped.load, mapped.refuse)
 

@@ -10,10 +10,12 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 
 from target_spotzee.delivery.loader import Loader
-from target_spotzee.exceptions import RecordError
+from target_spotzee.delivery.removals import removal_of
+from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.samples import NumericStrings
 from target_spotzee.mapping.streams import StreamConfig
-from target_spotzee.mapping.users import Mapping
+from target_spotzee.mapping.users import Mapping, User, identities_of
 from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
@@ -58,7 +60,7 @@ class SpotzeeSink(BatchSink):
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self.stream_config = config
-        self._kind = kind
+        self.kind = kind
         self._loader = loader
         self._settlement = settlement
         self._keys = tuple(self.key_properties)
@@ -72,6 +74,38 @@ class SpotzeeSink(BatchSink):
             kind.fields,
             is_open=is_open(schema),
         )
+        self._how = config.removed_users
+        self._written = self.mapping.written
+        self._remembers = loader.remembers
+        self._looks = True
+        self._tells_deleted = DELETED_AT in self.original_schema["properties"]
+        if self._how != "keep":
+            self._check_removals()
+        self._describe()
+
+    def _check_removals(self) -> None:
+        """Check that users that left can be removed.
+
+        Raises:
+            MappingError: They can't be.
+        """
+        of_stream = f"stream {self.stream_name!r}: removed_users: {self._how}"
+        if self.mapping.removes_nobody:
+            raise MappingError(
+                f"{of_stream}: needs a column that is mapped to external_id; by an anonymous_id"
+                " Spotzee can neither read nor delete anybody",
+            )
+        if not (self._remembers or self._tells_deleted):
+            raise MappingError(
+                f"{of_stream}: needs snapshot_path, which remembers who was there before; or a tap"
+                f" that tells of deleted rows by {DELETED_AT}",
+            )
+
+    def _describe(self) -> None:
+        self._loader.describe(
+            self.stream_name, self.mapping.writes, is_whole=self.stream_config.complete_pass
+        )
+        self._written = self.mapping.written
 
     def warnings(self, tap_columns: Iterable[str] | None) -> list[str]:
         """Return what a person should know before the stream's first record.
@@ -79,7 +113,18 @@ class SpotzeeSink(BatchSink):
         Args:
             tap_columns: The columns before stream maps; see `Mapping.warnings`.
         """
-        return self.mapping.warnings(tap_columns)
+        found = self.mapping.warnings(tap_columns)
+        if self._tells_deleted and self._how == "keep":
+            found.append(
+                f"stream {self.stream_name!r}: users whose rows the source deleted stay in Spotzee,"
+                " unless removed_users is set",
+            )
+        elif self._how == "delete" and not self._remembers:
+            found.append(
+                f"stream {self.stream_name!r}: without snapshot_path, what deleted users opted out"
+                " of is lost, and they can be mailed should they come back",
+            )
+        return found
 
     @property
     def max_size(self) -> int:
@@ -101,9 +146,29 @@ class SpotzeeSink(BatchSink):
             MissingKeyPropertiesError: It lacks a key property, and no more rejects are allowed.
             SpotzeeError: The run has to stop.
         """
+        self.count()
+        self.load_counted(record, ticket, is_sound=is_sound)
+
+    def count(self) -> None:
+        """Count a record for the SDK's metric."""
         self._uncounted += 1
         if self._uncounted >= _RECORDS_PER_METRIC:
             self._count()
+
+    def load_counted(
+        self, record: Record, ticket: Ticket, *, is_sound: bool, line: bytes | None = None
+    ) -> None:
+        """Do the same for a record that was counted.
+
+        Args:
+            record: The record after stream maps.
+            ticket: What it is settled with.
+            is_sound: Whether the record certainly holds no odd values; see `codec`.
+            line: Stands for the record as the tap wrote it, where the snapshot knows it by that.
+        """
+        if record.get(DELETED_AT) is not None:
+            self._remove(record, ticket)
+            return
         try:
             for key in self._keys:
                 if key not in record:
@@ -117,9 +182,33 @@ class SpotzeeSink(BatchSink):
         except MissingKeyPropertiesError as error:
             self._reject_keyless(record, ticket, error)
         else:
-            if self._sample is not None and self._sample.look(user):
-                self._end_sample()
-            self._loader.load(user, ticket, self._kind)
+            if self._looks:
+                self._look(user)
+            self._loader.load(user, ticket, self.kind, line)
+
+    def _look(self, user: User) -> None:
+        """Look at what a record shows of its stream."""
+        if self._sample is not None and self._sample.look(user):
+            self._end_sample()
+        if self._remembers and self.mapping.written != self._written:
+            self._describe()
+
+    def _remove(self, record: Record, ticket: Ticket) -> None:
+        """Remove the user of a row that was deleted in the source; its columns are often missing.
+
+        Raises:
+            SpotzeeError: The run has to stop.
+        """
+        if self._how == "keep":
+            self._settlement.ignored(ticket)
+            return
+        ids = self.mapping.ids(record)
+        if ids is None or ids[0] is None:
+            reason = Reason("identity_missing", "a deleted row without external_id", "external_id")
+            self._loader.reject(ticket, reason, ids)
+            return
+        at = str(record[DELETED_AT])
+        self._loader.remove(removal_of(ids, self._how, ticket, at, identities_of(ids)))
 
     def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:
         """Reject a record that breaks the stream's schema.
@@ -140,7 +229,9 @@ class SpotzeeSink(BatchSink):
         missing = [key for key in self._keys if key not in record]
         message = f"lacks key properties {', '.join(missing)}"
         reason = Reason("key_property_missing", message)
-        self._settlement.rejected(ticket, reason, self.mapping.ids(record))
+        ids = self.mapping.ids(record)
+        self._loader.refuse(ticket, ids)
+        self._settlement.rejected(ticket, reason, ids)
         if self._settlement.exceeded is not None:
             raise error from self._settlement.exceeded
 
@@ -163,6 +254,7 @@ class SpotzeeSink(BatchSink):
             ):
                 self.logger.warning("%s", warning)
             self._sample = None
+            self._looks = self._remembers
 
     def process_batch(self, _context: dict[str, Any]) -> None:
         """Do nothing: a record goes to `load` as it is read, and none is held back."""

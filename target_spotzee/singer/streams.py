@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.mapper import PluginMapper, StreamMap
 
 from target_spotzee import codec
-from target_spotzee.exceptions import InputError, LimitReachedError
+from target_spotzee.exceptions import InputError, LimitReachedError, MappingError
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
@@ -17,6 +17,8 @@ from target_spotzee.run import Run, now
 from target_spotzee.schemas.check import RecordCheck
 from target_spotzee.schemas.schema import read_schema
 from target_spotzee.singer.batch_files import records_of
+from target_spotzee.singer.known_lines import KnownLines
+from target_spotzee.singer.reader import RawRecord
 from target_spotzee.singer.registration import register
 from target_spotzee.singer.routes import AnySink, Route, make_route
 from target_spotzee.singer.sink import SpotzeeSink
@@ -62,6 +64,7 @@ class Streams:
         self._left = limit
         self._checks: dict[str, RecordCheck] = {}
         self._routes: dict[str, list[Route]] = {}
+        self._known: dict[str, KnownLines] = {}
         self._schema_lines: dict[str, str | bytes] = {}
         self.replay = Replay(now)
 
@@ -101,6 +104,11 @@ class Streams:
             for warning in route.sink.warnings(columns) if route.sink is not None else ():
                 self._warn(warning)
         self._routes[stream] = routes
+        self._known.pop(stream, None)
+        if len(routes) == 1 and self._loader.remembers and not (self._validates or self._left):
+            known = KnownLines.of(routes[0], self._loader, self._settlement)
+            if known is not None:
+                self._known[stream] = known
         self._schema_lines[stream] = line
         if self._validates:
             check = self._checks[stream] = RecordCheck(schema.body)
@@ -115,6 +123,7 @@ class Streams:
         reject: object = None,
         *,
         is_sound: bool = True,
+        version: object = None,
     ) -> None:
         """Send a record down each of its stream's routes; on each it counts as a record.
 
@@ -124,6 +133,7 @@ class Streams:
             line: The message that it came in.
             reject: Why it was rejected before, if it was.
             is_sound: Whether the record certainly holds no odd values; see `codec`.
+            version: The tap's version of the stream.
 
         Raises:
             RecordsWithoutSchemaException: No SCHEMA came before it.
@@ -135,9 +145,7 @@ class Streams:
         settlement = self._settlement
         mark = None
         if isinstance(reject, dict):
-            if self.replay.is_done(reject):
-                for route in routes:
-                    settlement.ignored(settlement.issue(route.origin, line))
+            if self._is_done(reject, routes, line):
                 return
             mark = self.replay.mark(line)
         if self._left is not None:
@@ -145,6 +153,8 @@ class Streams:
         violation = self._checks[stream].violation(record) if self._validates else None
         for route in routes:
             ticket = settlement.issue(route.origin, line)
+            if type(version) is int:
+                ticket.version = version
             if mark is not None:
                 mark.wait_for(ticket)
             if violation is None:
@@ -153,6 +163,53 @@ class Streams:
                 route.refuse(record, ticket, violation)
         if mark is not None:
             mark.close()
+
+    def load_raw(self, message: RawRecord, line: str | bytes) -> bool:
+        """Take a record that is not read yet, if its stream's snapshot may know it as it is.
+
+        Returns:
+            Whether it was taken.
+        """
+        known = self._known.get(message.stream)
+        return known is not None and message.reject is None and known.take(message, line)
+
+    def _is_done(self, reject: dict[str, Any], routes: Iterable[Route], line: str | bytes) -> bool:
+        """Say whether a reject need not be sent again; if so, pass over its records."""
+        if not self.replay.is_done(reject):
+            return False
+        for route in routes:
+            self._settlement.ignored(self._settlement.issue(route.origin, line))
+        return True
+
+    def activate(self, stream: str, version: object) -> None:
+        """Note an ACTIVATE_VERSION of a stream, on each of its routes; of others there is none."""
+        if type(version) is not int:
+            self._warn(f"stream {stream!r}: an ACTIVATE_VERSION without a number is ignored")
+            return
+        for route in self._routes.get(stream, ()):
+            if isinstance(route.sink, SpotzeeSink):
+                self._loader.activate(route.origin.stream, version)
+
+    def checkpoint(self, value: object) -> None:
+        """Look at a state of the tap's for streams of which it read only what changed.
+
+        Raises:
+            MappingError: The settings say that all of such a stream is read.
+        """
+        bookmarks = value.get("bookmarks") if isinstance(value, dict) else None
+        for stream, bookmark in bookmarks.items() if isinstance(bookmarks, dict) else ():
+            if stream not in self._routes or not _holds_place(bookmark):
+                continue
+            for route in self._routes[stream]:
+                if not isinstance(route.sink, SpotzeeSink):
+                    continue
+                if route.sink.stream_config.complete_pass:
+                    raise MappingError(
+                        f"stream {stream!r}: complete_pass says that each run reads all of it, but"
+                        " its state has the value of a replication key: the tap reads what"
+                        " changed; take complete_pass out, or have the tap read the full table",
+                    )
+                self._loader.is_partial(route.origin.stream)
 
     def load_batch(self, message: Mapping[str, Any]) -> None:
         """Load the records of a BATCH message's files.
@@ -210,3 +267,18 @@ class Streams:
         if not self._left:
             raise LimitReachedError("--limit: reached; what follows was not read")
         self._left -= 1
+
+
+def _holds_place(bookmark: object) -> bool:
+    """Say whether a stream's bookmark tells how far a replication key was read.
+
+    Older taps keep the value under the key's own name; children keep theirs in partitions.
+    """
+    if not isinstance(bookmark, dict):
+        return False
+    key = bookmark.get("replication_key")
+    return (
+        bookmark.get("replication_key_value") is not None
+        or (isinstance(key, str) and bookmark.get(key) is not None)
+        or any(map(_holds_place, bookmark.get("partitions") or ()))
+    )

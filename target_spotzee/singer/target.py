@@ -29,7 +29,7 @@ from target_spotzee.exceptions import (
 )
 from target_spotzee.mapping.users import Mapping
 from target_spotzee.outcome.replay import Replay
-from target_spotzee.run import Run, now
+from target_spotzee.run import NOTHING_ASKED, Asked, Run, now
 from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
 from target_spotzee.settings.problems import problems
 from target_spotzee.settings.values import read_settings
@@ -49,6 +49,7 @@ class TargetSpotzee(Target):
     Args:
         dry_run: Takes the batches in place of Spotzee.
         limit: Read only so many records, and print no state.
+        asked: What a person asks of this run only.
         **options: What the SDK's `Target` takes.
 
     Raises:
@@ -66,6 +67,7 @@ class TargetSpotzee(Target):
         *,
         dry_run: DryRun | None = None,
         limit: int | None = None,
+        asked: Asked = NOTHING_ASKED,
         **options: Any,  # noqa: ANN401 - the SDK's own
     ) -> None:
         super().__init__(**options)
@@ -74,6 +76,8 @@ class TargetSpotzee(Target):
             self.settings,
             dry_run,
             keep_state=dry_run is None and limit is None,
+            is_cut=limit is not None,
+            asked=asked,
             log_metrics=log_requests,
         )
         self._is_dry_run = dry_run is not None
@@ -87,7 +91,11 @@ class TargetSpotzee(Target):
             validates=self.settings.validate_records,
             limit=limit,
         )
-        self.message_reader = MessageReader(self._streams.load, self._warn_of_unknown)
+        self.message_reader = MessageReader(
+            self._streams.load,
+            self._warn_of_unknown,
+            self._streams.load_raw if self.run.loader.remembers else None,
+        )
 
     # The command; see the module `command`
 
@@ -142,7 +150,8 @@ class TargetSpotzee(Target):
             cls.print_about(about_format)
             return
         given = config or ConfigInput()
-        command.execute(cls, given, file_input, command.Options(**options), cls._env_var_prefix)
+        wanted = command.Options(**options, is_json=about_format == "json")
+        command.execute(cls, given, file_input, wanted, cls._env_var_prefix)
 
     # Settings and signals
 
@@ -205,6 +214,7 @@ class TargetSpotzee(Target):
     def process_endofpipe(self) -> None:
         """Send what is left and wait until all of it is settled."""
         self.run.loader.finish()
+        self.run.loader.remove_missing()
         super().process_endofpipe()
 
     # Messages; RECORD messages go from the reader to `Streams.load`
@@ -220,10 +230,17 @@ class TargetSpotzee(Target):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"value"})
         if message_dict["value"]:
+            self._streams.checkpoint(message_dict["value"])
             self.run.loader.checkpoint(self.message_reader.state_text)
 
-    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
-        self._warn_once("ACTIVATE_VERSION is ignored: users that left the source stay in Spotzee")
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        if self.run.loader.remembers:
+            self._streams.activate(message_dict.get("stream", ""), message_dict.get("version"))
+        else:
+            self._warn_once(
+                "ACTIVATE_VERSION is ignored: users that left the source stay in Spotzee, unless"
+                " snapshot_path and removed_users are set"
+            )
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"stream"})

@@ -1,4 +1,7 @@
-"""Runs seeds and prints the table: ``python -m tests.chaos [--runs N] [--seed N] [--write F]``."""
+"""Runs seeds and prints the table.
+
+``python -m tests.chaos [--mirror] [--runs N] [--seed N] [--write F]``
+"""
 
 # ruff: noqa: T201 - a command talks by printing
 
@@ -8,16 +11,22 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from multiprocessing import get_context
 from pathlib import Path
 
 from tests.chaos.finding import find
+from tests.chaos.mirror.finding import COLUMNS as MIRROR
+from tests.chaos.mirror.finding import find as find_in_mirror
+from tests.chaos.mirror.scenario import CELLS as MIRROR_CELLS
+from tests.chaos.mirror.show import show as show_mirror
 from tests.chaos.page import page
 from tests.chaos.run import play
-from tests.chaos.scenario import CELLS, ROWS, scenario
-from tests.chaos.table import Table
+from tests.chaos.scenario import CELLS, scenario
+from tests.chaos.table import FAULTS, Columns, Finding, Table
 from tests.chaos.verdict import judge
 
 
@@ -41,27 +50,61 @@ def show(seed: int) -> bool:
     return not problems
 
 
-def sweep(seeds: list[int], jobs: int, write: Path | None) -> bool:
+@dataclass(frozen=True)
+class Sort:
+    """A sort of run.
+
+    Attributes:
+        command: What plays one.
+        order: The lines of its table.
+        columns: Their columns.
+        find: Runs a seed.
+        show: Runs a seed and tells all about it.
+    """
+
+    command: str
+    order: Sequence[tuple[str | int, ...]]
+    columns: Columns
+    find: Callable[[int], Finding]
+    show: Callable[[int], bool]
+
+
+LOADS = Sort(
+    "python -m tests.chaos",
+    [(row.name, delivery, in_flight) for row, delivery, in_flight in CELLS],
+    FAULTS,
+    find,
+    show,
+)
+MIRRORS = Sort(
+    "python -m tests.chaos --mirror",
+    MIRROR_CELLS,
+    MIRROR,
+    find_in_mirror,
+    show_mirror,
+)
+
+
+def sweep(sort: Sort, seeds: list[int], jobs: int, write: Path | None) -> bool:
     """Run many seeds, print the table and write the page; say whether all promises were kept."""
-    table = Table()
+    table = Table(sort.columns)
     broken = []
     began = time.monotonic()
     # A fresh interpreter for each worker: threads of a sandbox do not survive a fork.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(find, seed) for seed in seeds]):
+        for future in as_completed([pool.submit(sort.find, seed) for seed in seeds]):
             finding = future.result()
             table.add(finding)
             for problem in finding.problems[:3]:
                 print(f"seed {finding.seed} {finding.cell}: {problem.kind}: {problem.text}")
             if finding.problems:
                 broken.append(finding.seed)
-                print(f"  again: python -m tests.chaos --seed {finding.seed}", flush=True)
-    order = [(row.name, delivery, count) for row, delivery, count in CELLS]
-    print(table.text(order))
+                print(f"  again: {sort.command} --seed {finding.seed}", flush=True)
+    print(table.text(sort.order))
     print(f"{len(seeds)} runs, {len(broken)} with problems, {time.monotonic() - began:.0f} s")
     if write is not None:
         today = datetime.now(timezone.utc).date()
-        text = page(table, order, seeds=seeds, broken=broken, day=today)
+        text = page(table, sort.order, seeds=seeds, broken=broken, day=today)
         write.write_text(text, encoding="utf-8")
     return not broken
 
@@ -69,23 +112,31 @@ def sweep(seeds: list[int], jobs: int, write: Path | None) -> bool:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--runs", type=int, default=4 * len(CELLS), help="how many seeds")
+    parser.add_argument("--mirror", action="store_true", help="nights with a snapshot instead")
+    parser.add_argument("--runs", type=int, help="how many seeds; four for each line if not given")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="this one only, told at length")
-    parser.add_argument("--row", choices=[row.name for row in ROWS], help="this fault only")
+    parser.add_argument("--row", help="this fault, or this signal, only")
     parser.add_argument(
         "--jobs", type=int, default=6, help="how many at once; they wait most of the time"
     )
     parser.add_argument("--write", type=Path, help="write the table as a page in Markdown")
     options = parser.parse_args()
+    sort = MIRRORS if options.mirror else LOADS
     if options.seed is not None:
-        sys.exit(not show(options.seed))
+        sys.exit(not sort.show(options.seed))
+    order, write = sort.order, options.write
+    if options.row not in (None, *(place[0] for place in order)):
+        parser.error(f"--row: there are {', '.join(sorted({str(place[0]) for place in order}))}")
+    if options.mirror and write:
+        parser.error("--write: goes without --mirror")
+    runs = 4 * len(order) if options.runs is None else options.runs
     seeds = [
         seed
-        for seed in range(options.first, options.first + options.runs)
-        if options.row in (None, CELLS[seed % len(CELLS)][0].name)
+        for seed in range(options.first, options.first + runs)
+        if options.row in (None, order[seed % len(order)][0])
     ]
-    sys.exit(not sweep(seeds, options.jobs, options.write))
+    sys.exit(not sweep(sort, seeds, options.jobs, write))
 
 
 if __name__ == "__main__":

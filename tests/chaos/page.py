@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import date
 
-from tests.chaos.scenario import CELLS, Cell
+from tests.chaos.scenario import CELLS
 from tests.chaos.table import Table
 from tests.chaos.verdict import KINDS, LONGEST_EXIT_SECONDS
 
@@ -68,7 +68,7 @@ _PROMISES = {
 
 def page(
     table: Table,
-    order: list[Cell],
+    order: Sequence[tuple[str | int, ...]],
     *,
     seeds: Sequence[int],
     broken: Sequence[int],

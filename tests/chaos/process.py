@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +26,7 @@ class Process:
         prelude: Python that runs in it first: a limit, a clock.
         on_line: Called with each line of stdout, on the thread that reads it; says whether to read
             on. If not, stdout is closed: the next line meets nobody.
+        options: More of the command's options.
     """
 
     def __init__(
@@ -34,13 +35,14 @@ class Process:
         stdin: IO[bytes],
         prelude: str,
         on_line: Callable[[bytes], bool],
+        options: Sequence[str] = (),
     ) -> None:
         self.out: list[bytes] = []
         self.err = b""
         self._changed = threading.Condition()
         self._on_line = on_line
         self._process = subprocess.Popen(
-            [sys.executable, "-c", prelude + _CLI, "--config", str(config)],
+            [sys.executable, "-c", prelude + _CLI, "--config", str(config), *options],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

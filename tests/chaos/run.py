@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,25 +106,35 @@ def rejected_records(path: Path) -> list[int]:
     except FileNotFoundError:
         return []
     messages = [json.loads(line) for line in whole.splitlines()]
-    return [message["record"]["number"] for message in messages if message["type"] == "RECORD"]
+    return [
+        message["record"].get("number", 0) for message in messages if message["type"] == "RECORD"
+    ]
+
+
+def cut(trouble: Trouble | None, lines: Iterable[str]) -> bytes:
+    """Return what arrives of what the tap prints: all of it, or all up to the midst of a line."""
+    whole = "".join(lines).encode()
+    if trouble is None or trouble.kind != "stdin cut":
+        return whole
+    end = 2 + int(trouble.share * (len(whole) - 4))
+    while b"\n" in whole[end - 1 : end + 1]:
+        end -= 1
+    return whole[:end]
 
 
 def play(scenario: Scenario, folder: Path) -> Outcome:
     """Let a scenario happen; its files are in the folder afterwards."""
     with Sandbox(scenario.faults, **scenario.sandbox) as sandbox:
-        stage = _Stage(scenario, sandbox, Target(folder, sandbox.api_url, sandbox.key))
+        stage = Stage(scenario, sandbox, Target(folder, sandbox.api_url, sandbox.key))
         legs: list[Leg] = []
         position = 0
         for number in range(len(scenario.troubles) + len(scenario.fatal) + 2):
             trouble = scenario.troubles[number] if number < len(scenario.troubles) else None
-            leg = stage.leg(trouble, position)
+            leg = stage.leg(trouble, scenario.feed.lines(position))
             legs.append(leg)
             if leg.looks:
                 position = leg.looks[-1].position
-            # What a dead process had sent is applied before the next one begins: a tap is not
-            # started again within the blink of an eye, and no client could know of it.
-            sandbox.wait_until(lambda running: not running._server._late)
-            sandbox.settle()
+            stage.settle()
             # Who closed stdout did not hear that the run was done, and goes on from what he heard.
             unheard = trouble is not None and trouble.kind == "stdout closed"
             if leg.exit_code in (0, 3, None) and not unheard:
@@ -142,24 +153,35 @@ def play(scenario: Scenario, folder: Path) -> Outcome:
 
 
 @dataclass
-class _Stage:
+class Stage:
+    """Where processes run, one after the other, against one Spotzee.
+
+    Attributes:
+        scenario: What goes wrong, and the target's settings.
+        sandbox: The Spotzee.
+        target: The target's files.
+    """
+
     scenario: Scenario
     sandbox: Sandbox
     target: Target
 
-    def leg(self, trouble: Trouble | None, position: int) -> Leg:
-        """Run one process on what the tap sends from a bookmark on."""
+    def leg(
+        self, trouble: Trouble | None, lines: Iterable[str], options: Sequence[str] = ()
+    ) -> Leg:
+        """Run one process on what the tap prints."""
         leg = Leg(trouble)
         kind = trouble.kind if trouble else None
         hits = self._fatal_hits()
         rejects_before = rejected_records(self.target.rejects_path)
         input_path = self.target.folder / "input.singer"
-        input_path.write_bytes(self._input(trouble, position))
+        input_path.write_bytes(cut(trouble, lines))
         self.target.summary_path.unlink(missing_ok=True)
         with ExitStack() as stack:
             config = self.target.configure(**self._settings(kind, stack))
             stdin = stack.enter_context(input_path.open("rb"))
-            process = Process(config, stdin, self._prelude(trouble), self._on_line(leg))
+            prelude = self._prelude(trouble)
+            process = Process(config, stdin, prelude, self._on_line(leg), options)
             self._strike(process, leg)
             asked_at = time.monotonic()
             leg.exit_code = process.end()
@@ -174,6 +196,14 @@ class _Stage:
         if kind == "disk full":
             leg.struck = leg.summary is None or self._full(leg.trouble)
         return leg
+
+    def settle(self) -> None:
+        """Let Spotzee apply what a dead process had sent.
+
+        A tap is not started again within the blink of an eye, and no client could know of it.
+        """
+        self.sandbox.wait_until(lambda running: not running._server._late)
+        self.sandbox.settle()
 
     def replay(self, rejects: Path) -> Leg:
         """Run one process on what was rejected."""
@@ -210,13 +240,16 @@ class _Stage:
         if trouble.kind not in ("signal", "refuse"):
             leg.struck = True
             return
-        before = len(self.sandbox.requests)
+        before = self._requests(trouble.method)
         leg.struck = process.wait_until(
             lambda: (
                 len(leg.looks) >= trouble.states
-                and len(self.sandbox.requests) - before >= trouble.requests
+                and self._requests(trouble.method) - before >= trouble.requests
             ),
         )
+        if leg.struck and trouble.milliseconds:
+            moment = time.monotonic() + trouble.milliseconds / 1000
+            leg.struck = process.wait_until(lambda: time.monotonic() >= moment)
         if trouble.kind == "signal":
             process.send_signal(trouble.signum)
         else:
@@ -224,14 +257,8 @@ class _Stage:
             process.wait_until(lambda: b"connection refused" in process.err)
             self.sandbox.accept()
 
-    def _input(self, trouble: Trouble | None, position: int) -> bytes:
-        whole = "".join(self.scenario.feed.lines(position)).encode()
-        if trouble is None or trouble.kind != "stdin cut":
-            return whole
-        cut = 2 + int(trouble.share * (len(whole) - 4))
-        while b"\n" in whole[cut - 1 : cut + 1]:
-            cut -= 1
-        return whole[:cut]
+    def _requests(self, method: str | None) -> int:
+        return sum(method in (None, request.method) for request in self.sandbox.requests)
 
     def _settings(self, kind: str | None, stack: ExitStack) -> dict[str, Any]:
         settings = self.scenario.settings

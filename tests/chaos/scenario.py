@@ -38,6 +38,8 @@ class Trouble:
         kind: What it is.
         states: It comes once so many states were printed in this process's life.
         requests: Or once Spotzee has got so many more requests.
+        method: If not any requests count: only those of this method.
+        milliseconds: It comes so much later than that.
         signum: For ``signal``.
         share: For ``stdin cut``: how much of the input arrives.
         bytes: For ``disk full``: how large a file may get.
@@ -46,6 +48,8 @@ class Trouble:
     kind: Kind
     states: int = 0
     requests: int = 0
+    method: str | None = None
+    milliseconds: int = 0
     signum: signal.Signals = signal.SIGKILL
     share: float = 1.0
     bytes: int = 0

@@ -83,13 +83,13 @@ def _leg(scenario: Scenario, leg: Leg) -> Iterator[tuple[str, str]]:
         yield "exit", f"exit code {leg.exit_code}, promised {sorted(promised)} ({what})"
     if leg.seconds_to_exit > LONGEST_EXIT_SECONDS:
         yield "exit", f"{leg.seconds_to_exit:.1f} s from the signal to the end"
-    yield from _talk(leg)
+    yield from talk(leg)
     if scenario.ordered:
         for look in leg.looks:
             yield from _ahead(scenario.feed, look)
 
 
-def _talk(leg: Leg) -> Iterator[tuple[str, str]]:
+def talk(leg: Leg) -> Iterator[tuple[str, str]]:
     """Say what is wrong with what a process printed, logged and summed up."""
     if len(leg.out) != len(leg.looks):
         yield "other", "something on stdout is no state"
@@ -108,7 +108,7 @@ def _talk(leg: Leg) -> Iterator[tuple[str, str]]:
             assert_adds_up(leg.summary)
         except AssertionError:
             yield "other", "the summary does not add up"
-    elif leg.exit_code in (0, 3):
+    elif leg.exit_code in (0, 3, 4):
         yield "other", "there is no summary"
 
 

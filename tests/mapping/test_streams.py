@@ -190,11 +190,14 @@ class TestRefusals:
         [
             ([], "streams: must be an object of stream name: entry"),
             ("QXZJ", "streams: must be an object of stream name: entry"),
-            ({"s": "QXZJ"}, "streams.s: must be an object with exclude, "),
+            ({"s": "QXZJ"}, "streams.s: must be an object with complete_pass, "),
             ({"a.b.exclude": ["QXZJ"]}, 'streams.a.b.exclude: is no stream; write {"a.b": {"excl'),
             ({"s.mapping": {"email": "QXZJ"}}, 'streams.s.mapping: is no stream; write {"s": {"m'),
             ({"s.mapping": None}, 'streams.s.mapping: is no stream; write {"s": {"mapping": …}}'),
-            ({"s": {"maping": "QXZJ"}}, "streams.s: unknown key 'maping'; an entry takes exclude"),
+            (
+                {"s": {"maping": "QXZJ"}},
+                "streams.s: unknown key 'maping'; an entry takes complete_pass",
+            ),
             ({"s": {"unmapped": "QXZJ"}}, "streams.s.unmapped: must be one of data, ignore"),
             ({"s": {"unmapped": ["QXZJ"]}}, "streams.s.unmapped: must be one of data, ignore"),
             ({"s": {"null_values": "drop"}}, "streams.s.null_values: must be one of send, omit"),

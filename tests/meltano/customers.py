@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
+
+from target_spotzee.sandbox.journal import Request
 
 CUSTOMERS = 20_000
 MEMBERS = 5_000
@@ -104,6 +108,49 @@ WHERE id % 40 = 1;
 UPDATE members SET active = NOT active, rate = NULL, updated_at = now() WHERE nickname LIKE '%7';
 """
 """500 new ones; 500 customers and 500 members changed."""
+
+
+FEW = """
+CREATE TABLE customers (
+    id bigint PRIMARY KEY,
+    email_address text,
+    mobile text,
+    time_zone text,
+    language text,
+    plan text NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+"""
+"""Fewer columns, those that meltano.yml maps among them, and no rows."""
+
+
+def insert(first: int, last: int, plan: str = "free") -> str:
+    """Return the SQL that adds customers to such a table."""
+    return (
+        f"INSERT INTO customers SELECT i, 'c' || i || '@example.com', NULL, NULL, 'en', '{plan}',"
+        f" now() + i * interval '1 microsecond' FROM generate_series({first}, {last}) i;\n"
+    )
+
+
+class Asked:
+    """What a run asked of Spotzee.
+
+    Attributes:
+        named: The users that any request named.
+        sent: Those that were upserted, and each as it was sent.
+        deleted: Those that were to be deleted.
+    """
+
+    def __init__(self, requests: Iterable[Request]) -> None:
+        self.named: set[str] = set()
+        self.sent: dict[str, dict[str, Any]] = {}
+        self.deleted: set[str] = set()
+        for request in requests:
+            self.named.update(request.external_ids)
+            if request.method == "DELETE":
+                self.deleted.update(request.external_ids)
+            elif request.method == "POST":
+                self.sent |= {user["external_id"]: user for user in json.loads(request.body)}
 
 
 def expected(table: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class Postgres:
             "port": str(self.port),
             "unix_socket_directories": "",
             "fsync": "off",
+            "wal_level": "logical",  # for what reads the log; others don't notice
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._server = subprocess.Popen(
@@ -101,12 +102,19 @@ class Postgres:
 
     def execute(self, sql: str, *, database: str = "shop") -> str:
         """Run SQL and return what it prints, a row a line."""
+        result = self._psql(sql, database)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def has(self, library: str) -> bool:
+        """Return whether it can load a library, such as one that reads its log."""
+        return not self._psql(f"LOAD '{library}'", "postgres").returncode
+
+    def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
         arguments = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
         arguments += ["--set=ON_ERROR_STOP=1", f"--dbname={database}", "--file=-"]
         arguments += ["--host=127.0.0.1", f"--port={self.port}", "--username=owner"]
-        result = self._call("psql", *arguments, stdin=sql)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        return self._call("psql", *arguments, stdin=sql)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Return a table's rows as PostgreSQL writes them as JSON, in the order of updates."""

@@ -71,6 +71,16 @@ class Project:
             link.symlink_to(executable)
         return self
 
+    def configure(self, plugin: str, **keys: Any) -> None:
+        """Lay keys over a plugin's in meltano.yml; those of ``config`` one by one."""
+        path = self.folder / "meltano.yml"
+        definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plugins = [*definition["plugins"]["extractors"], *definition["plugins"]["loaders"]]
+        (found,) = (entry for entry in plugins if entry["name"] == plugin)
+        config = {**found.get("config", {}), **keys.pop("config", {})}
+        found.update(keys, config=config)
+        path.write_text(yaml.safe_dump(definition), encoding="utf-8")
+
     @property
     def summary(self) -> dict[str, Any]:
         """The target's summary."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from decimal import Decimal
 
 from hypothesis import given
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from target_spotzee.codec import decode
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.kinds import KINDS, MAX_BODY_BYTES, USERS_BATCH, fold_users
+from target_spotzee.objects.kinds import (
+    KINDS,
+    MAX_BODY_BYTES,
+    USERS_BATCH,
+    USERS_QUEUED,
+    Kind,
+    fold_users,
+)
 from tests import strategies
 from tests.strategies import encode
 
@@ -60,15 +68,35 @@ class TestFolding:
         assert strategies.spotzee_after([User(folded)]) == strategies.spotzee_after(same)
 
 
+def steps(how: str = "delete") -> Iterator[Kind]:
+    kind: Kind | None = KINDS["removals", how]
+    while kind is not None:
+        yield kind
+        kind = kind.then
+
+
 class TestRequests:
     @given(st.lists(strategies.users(), max_size=5))
     def test_are_as_long_as_was_said_before(self, users: list[User]) -> None:
         bodies = [encode(user) for user in users]
-        for kind in KINDS.values():
+        for kind in (USERS_BATCH, USERS_QUEUED):
             length = kind.length(len(bodies), sum(map(len, bodies)))
             body = kind.request(bodies).body
             assert body is not None
             assert len(body) == max(length, 2)
+
+    @given(st.lists(st.text("abc%20", min_size=1), min_size=1, max_size=5))
+    def test_in_an_address_they_are_as_long_as_was_said_too(self, ids: list[str]) -> None:
+        queries = [kind for kind in steps() if kind.parameter is not None]
+        assert [kind.method for kind in queries] == ["DELETE"]
+        for kind in queries:
+            path = kind.request([id_.encode() for id_ in ids]).path
+            length = kind.length(len(ids), sum(map(len, ids)))
+            assert len(path) - len(kind.path) == length
+
+    def test_a_removal_reads_before_it_writes_and_a_deletion_after_it_too(self) -> None:
+        methods = [[kind.method for kind in steps(how)] for how in ("mark", "delete")]
+        assert methods == [["GET", "POST"], ["GET", "GET", "DELETE", "GET"]]
 
     def test_have_room_for_the_largest_item(self) -> None:
         item = b"x" * USERS_BATCH.max_item_bytes

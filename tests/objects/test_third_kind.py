@@ -15,7 +15,7 @@ import pytest
 
 from target_spotzee.api import waits
 from target_spotzee.fields import FIELDS, Field
-from target_spotzee.objects.kinds import KINDS, Kind
+from target_spotzee.objects.kinds import KINDS, Answered, Kind
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import tap
 from tests.played import SECRET, Ended, Played
@@ -26,7 +26,7 @@ EVENTS = Kind(
     method="POST",
     path="/events",
     fields=("name",),
-    confirms=False,
+    answered=Answered.QUEUED,
     fold=None,
     repeats_harmlessly=False,
     supersedes=False,

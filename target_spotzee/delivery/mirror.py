@@ -1,0 +1,353 @@
+"""What need not be sent, and who has left: the snapshot is asked before the backlog."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from target_spotzee import codec
+from target_spotzee.delivery.removals import Removals
+from target_spotzee.mapping.users import identities_of
+from target_spotzee.objects.batch import Item
+from target_spotzee.objects.kinds import Payload, patient
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.records import Ids, Ticket
+from target_spotzee.snapshot.digests import digest, fingerprints
+from target_spotzee.snapshot.entries import CLOSED, Entry
+from target_spotzee.snapshot.snapshot import Snapshot
+from target_spotzee.snapshot.streams import Stream
+from target_spotzee.snapshot.unread import Unread
+
+Known = dict[str, dict[int, Entry]]
+"""Users' entries: by identity, then by stream."""
+
+
+@dataclass
+class Found:
+    """What a dry run tells of a stream.
+
+    Attributes:
+        new: Records of users that the snapshot does not know.
+        changed: Records that differ from what was confirmed.
+        unchanged: Records that do not.
+        compared: How many of the changed ones are known field by field.
+        columns: Of those, how many differ in which field.
+        removed: How many users would be removed.
+        held_back: How many left and would not be removed.
+    """
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    compared: int = 0
+    columns: Counter[str] = field(default_factory=Counter)
+    removed: int = 0
+    held_back: int = 0
+
+
+class Mirror:
+    """Decides which records are sent.
+
+    Args:
+        snapshot: What Spotzee was last confirmed to have.
+        settlement: Where records end that are not sent.
+        removals: Judges who has left.
+        holds: Says whether an item with one of these identities waits or is in flight.
+        send: Sends an item on its way.
+        key: What the snapshot belongs to where Spotzee does not tell the project.
+        adopt: Take a snapshot over that belongs to another.
+        is_dry: Compare and count, for a person; ask Spotzee nothing.
+        is_cut: Only a part of the input is read, so nobody can be missed.
+
+    Attributes:
+        found: What a dry run found, by stream.
+        is_bound: Whether it is known that the snapshot belongs to the key's project.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        settlement: Settlement,
+        removals: Removals,
+        holds: Callable[[Sequence[str]], bool],
+        send: Callable[[Item, Payload], None],
+        *,
+        key: str,
+        adopt: bool = False,
+        is_dry: bool = False,
+        is_cut: bool = False,
+    ) -> None:
+        self._snapshot = snapshot
+        self._settlement = settlement
+        self._removals = removals
+        self._holds = holds
+        self._send = send
+        self._key = key
+        self._adopt = adopt
+        self._is_dry = is_dry
+        self._is_cut = is_cut
+        self._undecided: list[tuple[Item, Payload] | Unread] = []
+        self._known: Known | None = None
+        self._back: set[str] = set()
+        self._unchanged: list[tuple[Ticket, Ids]] = []
+        self._others: dict[int, frozenset[int]] = {}
+        self._claimed: set[str] = set()
+        self.found: defaultdict[str, Found] = defaultdict(Found)
+        self.is_bound = is_dry
+
+    def bind(self, project: Mapping[str, object]) -> None:
+        """See that the snapshot belongs to the key's project.
+
+        Args:
+            project: What Spotzee says of it; empty where it does not tell.
+
+        Raises:
+            SettingsError: It belongs to another.
+        """
+        known = project.get("id")
+        self._snapshot.bind(self._key if known is None else f"project {known}", adopt=self._adopt)
+        self.is_bound = True
+
+    def describe(self, stream: str, writes: Sequence[str], *, is_whole: bool) -> None:
+        """Note a stream before its records.
+
+        Args:
+            stream: After stream maps.
+            writes: The fields that it writes.
+            is_whole: Whether each run shows all of it.
+        """
+        known = self._snapshot.streams.get(stream)
+        self._snapshot.streams.learn(known, writes)
+        self._others.clear()
+        if is_whole:
+            self._claimed.add(stream)
+            if known.tour.is_over:
+                known.begin(None)
+
+    def activate(self, stream: str, version: int) -> None:
+        """Note an ACTIVATE_VERSION."""
+        if self._is_cut:
+            return
+        self._snapshot.streams.get(stream).activate(version, self._snapshot.run)
+        self._claimed.add(stream)
+
+    def is_partial(self, stream: str) -> None:
+        """Note that what is shown of a stream is only what changed."""
+        self._claimed.discard(stream)
+
+    def checkpoint(self) -> None:
+        """Note a state of the tap's."""
+        for stream in self._snapshot.streams:
+            stream.tour.is_stated = True
+
+    def refuse(self, ticket: Ticket, ids: Ids | None) -> None:
+        """Note a record that can't be sent; its user, if it names one, was seen."""
+        stream = self._snapshot.streams.get(ticket.origin.stream)
+        identity = None if ids is None else identities_of(ids)[0]
+        stream.show(ticket.version, identity, self._snapshot.run)
+        if identity is None:
+            stream.tour.flaw = "a record was rejected that names nobody"
+            return
+        self._snapshot.spare([identity])
+        entry = self._snapshot.entries.of(identity).get(stream.number)
+        if entry is not None:
+            stream.now.add(entry.number)
+
+    def judge(self) -> None:
+        """Find out who has left the source, now that its input has ended."""
+        if not self._is_cut:
+            for stream, count in self._removals.judge(self._claimed).items():
+                self.found[stream].held_back += count
+
+    @property
+    def has_leavers(self) -> bool:
+        """Whether anybody is to be removed."""
+        return self._snapshot.has_due and not self._is_cut
+
+    def leavers(self) -> Iterator[Item]:
+        """Yield a removal for each user who has left."""
+        for item in self._removals.due() if self.has_leavers else ():
+            self.found[item.ticket.origin.stream].removed += 1
+            yield item
+
+    @property
+    def has_undecided(self) -> bool:
+        """Whether there is anything to `decide`."""
+        return bool(self._undecided)
+
+    def mix(self, stream: str, recipe: bytes) -> None:
+        """Note what decides how a stream's records are mapped.
+
+        Where that changed, records that did not are remembered as they are written now.
+        """
+        known = self._snapshot.streams.get(stream)
+        if known.recipe != recipe:
+            known.recipe, known.is_new, known.has_changed = recipe, True, True
+
+    def take(self, item: Item, payload: Payload) -> bool:
+        """Take a record, or the removal that one asks for; say whether it was decided at once."""
+        if self._known is not None:
+            self._decide_item(item, payload, self._known)
+            return True
+        self._undecided.append((item, payload))
+        return False
+
+    def take_unread(self, record: Unread) -> None:
+        """Take a record that was not read."""
+        self._undecided.append(record)
+
+    def decide(self) -> None:
+        """Send what changed on its way, and settle what did not."""
+        undecided, self._undecided = self._undecided, []
+        snapshot = self._snapshot
+        identities = [
+            each.identity if isinstance(each, Unread) else each[0].identities[0]
+            for each in undecided
+        ]
+        known = self._known = snapshot.entries.find(identities)
+        snapshot.spare(identities)
+        self._back = snapshot.returns(identities)
+        try:
+            for each in undecided:
+                if isinstance(each, Unread):
+                    self._decide_unread(each, known)
+                else:
+                    self._decide_item(*each, known)
+        finally:
+            self._known = None
+        if self._unchanged:
+            unchanged, self._unchanged = self._unchanged, []
+            self._settlement.unchanged(unchanged)
+
+    def _decide_unread(self, record: Unread, known: Known) -> None:
+        of_user = known.get(record.identity)
+        if of_user is not None:
+            ticket = record.ticket
+            stream = self._snapshot.streams.get(ticket.origin.stream)
+            entry = of_user.get(stream.number)
+            if (
+                entry is not None
+                and entry.line == record.line
+                and not self._snapshot.has_links
+                and self._is_settled(entry, stream, of_user, (record.identity,))
+            ):
+                stream.show(ticket.version, record.identity, self._snapshot.run)
+                stream.now.add(entry.number)
+                self._pass_over(stream, ticket, (record.external_id, None))
+                return
+        record.load(record.raw, record.ticket, record.line)
+
+    def _decide_item(self, item: Item, payload: Payload, known: Known) -> None:
+        snapshot, stream = self._snapshot, self._snapshot.streams.get(item.ticket.origin.stream)
+        identity = item.identities[0]
+        # A record of one of two linked ids changes what is known of the other.
+        of_user = snapshot.entries.of(identity) if snapshot.has_links else known.get(identity)
+        if item.kind.removes is not None:
+            self._remove(item, stream, of_user)
+            return
+        stream.show(item.ticket.version, identity, snapshot.run)
+        item.digest = digest(item.body)
+        entry = of_user.get(stream.number) if of_user is not None else None
+        if entry is not None and of_user is not None:
+            stream.now.add(entry.number)
+            if (
+                entry.digest == item.digest
+                and self._is_settled(entry, stream, of_user, item.identities)
+                and not (snapshot.has_links and self._is_linked(item))
+            ):
+                if stream.is_new and item.line is not None:
+                    entry.line = item.line
+                    snapshot.entries.keep(identity, stream.number, entry)
+                self._pass_over(stream, item.ticket, item.ids)
+                return
+        if self._is_dry:
+            self._compare(stream, entry, payload)
+        self._use(item, stream, of_user)
+        self._send(*(_back(item, payload) if identity in self._back else (item, payload)))
+
+    def _is_settled(
+        self,
+        entry: Entry,
+        stream: Stream,
+        of_user: dict[int, Entry],
+        identities: Sequence[str],
+    ) -> bool:
+        """Say whether Spotzee still has what was confirmed, and nothing is on its way."""
+        return (
+            entry.doubt == CLOSED
+            and entry.request > self._snapshot.stale
+            and not self._holds(identities)
+            and (len(of_user) == 1 or not self._is_older(entry, stream, of_user))
+        )
+
+    def _pass_over(self, stream: Stream, ticket: Ticket, ids: Ids) -> None:
+        self._unchanged.append((ticket, ids))
+        if self._is_dry:
+            self.found[stream.name].unchanged += 1
+
+    def _use(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
+        snapshot = self._snapshot
+        identity, *others = item.identities
+        snapshot.entries.use(identity, stream.number, of_user)
+        for anonymous in others:
+            snapshot.link(anonymous, identity)
+        if snapshot.has_links and identity[0] == "a":
+            for external in snapshot.linked(identity):
+                snapshot.doubt(external)
+
+    def _is_older(self, entry: Entry, stream: Stream, of_user: dict[int, Entry]) -> bool:
+        """Say whether another stream may have written one of this one's fields since."""
+        others = self._others.get(stream.number)
+        if others is None:
+            others = self._others[stream.number] = self._snapshot.streams.others(stream)
+        return any(
+            number in others and (other.request >= entry.request or other.doubt != CLOSED)
+            for number, other in of_user.items()
+        )
+
+    def _is_linked(self, item: Item) -> bool:
+        """Say whether a record that bears an anonymous_id only is about a user with more."""
+        identity = item.identities[0]
+        return identity[0] == "a" and bool(self._snapshot.linked(identity))
+
+    def _compare(self, stream: Stream, entry: Entry | None, payload: Payload) -> None:
+        """Count a record for a dry run."""
+        found = self.found[stream.name]
+        if entry is None or not entry.digest:
+            found.new += 1
+            return
+        found.changed += 1
+        if entry.columns is not None:
+            found.compared += 1
+            now = fingerprints(payload, stream.writes)
+            before = entry.columns.ljust(len(now), b"\0")
+            found.columns.update(
+                name
+                for name, old, new in zip(stream.writes, before, now, strict=True)
+                if old != new
+            )
+
+    def _remove(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
+        """Send the removal of a user whose record says that it was deleted."""
+        identity = item.identities[0]
+        others = of_user.keys() - {stream.number} if of_user is not None else ()
+        if others:  # another stream still has it
+            self._snapshot.entries.forget(identity, stream.number)
+            self._settlement.ignored(item.ticket)
+            return
+        entry = of_user.get(stream.number) if of_user is not None else None
+        if entry is not None:
+            self._snapshot.entries.use(identity, stream.number, of_user)
+            if self._snapshot.may_be_unseen(identity, entry):
+                item.kind = patient(item.kind)
+        self._send(item, {})
+
+
+def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
+    """Return an item of a user that was marked as removed, and is there again."""
+    data = {**payload.get("data", {}), "removed_at": None}
+    whole = {**payload, "data": data}
+    back = Item(item.kind, item.ids, item.identities, codec.encode_unicode(whole), item.ticket)
+    back.digest, back.line = item.digest, item.line
+    return back, whole

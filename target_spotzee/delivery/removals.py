@@ -1,0 +1,181 @@
+"""Who has left the source: judged when the input has ended, guarded, and then removed."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+from target_spotzee import codec
+from target_spotzee.mapping.streams import StreamConfigs
+from target_spotzee.objects.batch import Item
+from target_spotzee.objects.kinds import KINDS, patient
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.records import Ids, Origin, Stretch, Ticket
+from target_spotzee.snapshot.snapshot import Snapshot
+from target_spotzee.snapshot.streams import Stream
+
+_ANYTHING = "--confirm-removals lets it through in one run"
+
+logger = logging.getLogger("target-spotzee")
+
+
+def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[str, ...]) -> Item:
+    """Return the removal of a user.
+
+    Args:
+        ids: The user's, with an external_id.
+        how: ``mark`` or ``delete``.
+        ticket: What it is settled with.
+        at: The time that a mark bears.
+        identities: The user's.
+    """
+    external_id = str(ids[0])
+    item = Item(
+        KINDS["removals", how], ids, identities, quote(external_id, safe="").encode(), ticket
+    )
+    if how == "mark":
+        item.later = codec.encode_unicode(
+            {"external_id": external_id, "data": {"removed_at": at}},
+        )
+    return item
+
+
+@dataclass(eq=False)
+class Removals:
+    """Judges who has left, stream by stream.
+
+    Args:
+        snapshot: Knows who was there and who was seen.
+        settlement: Where it is noted what was held back.
+        configs: How each stream's users are removed.
+        now: The time of day, with its zone.
+        max_percent: More than this share of a stream's users is not removed.
+        is_confirmed: Whether a person said that it may be.
+    """
+
+    snapshot: Snapshot
+    settlement: Settlement
+    configs: StreamConfigs
+    now: Callable[[], datetime]
+    max_percent: int
+    is_confirmed: bool
+    _held_back: Counter[str] = field(default_factory=Counter)
+
+    def judge(self, shown: set[str]) -> Counter[str]:
+        """Write down who is to be removed, or say why nobody is.
+
+        Args:
+            shown: The streams that the input claims to have shown whole, without proof.
+
+        Returns:
+            How many users of which stream were held back.
+        """
+        self.snapshot.write()
+        for stream in self.snapshot.streams:
+            config = self.configs.find(stream.name)
+            how = config.removed_users if config is not None else "keep"
+            if stream.tour.proved_in is not None:
+                self._judge_proved(stream, how)
+            elif stream.name in shown:
+                self._judge_weak(stream, how)
+        self.snapshot.write()
+        return self._held_back
+
+    def _judge_proved(self, stream: Stream, how: str) -> None:
+        seen = stream.now.__contains__
+        if how == "keep" or self._may_go(stream, how, seen):
+            if how != "keep":
+                self.snapshot.journal(stream, seen, how)
+            stream.end_pass()
+        elif stream.tour.flaw is not None:
+            stream.drop_pass()
+
+    def _judge_weak(self, stream: Stream, how: str) -> None:
+        tour = stream.tour
+        has_shown = tour.run == self.snapshot.run and not tour.is_over
+        if has_shown and not tour.is_stated:
+            if how != "keep":
+                logger.warning(
+                    "stream %r: no STATE follows its last record, so nobody can say that all of it"
+                    " was read; users that are missing are not looked for",
+                    stream.name,
+                )
+            return
+        before, now = stream.before, stream.now
+        issued = tour.before.issued if tour.before is not None else 0
+
+        def seen(number: int) -> bool:
+            return number >= issued or number in now or number in before
+
+        if not has_shown:
+            if how != "keep":
+                self._may_go(stream, how, lambda _: False)
+            return
+        if how != "keep" and tour.before is not None and self._may_go(stream, how, seen):
+            if how == "delete" and not (self.is_confirmed or tour.has_passed):
+                how = "mark"
+                logger.warning(
+                    "stream %r: users missing from two passes are marked and not deleted, since"
+                    " both passes ended at the same place, as those of a broken tap would; %s",
+                    stream.name,
+                    _ANYTHING,
+                )
+            self.snapshot.journal(stream, seen, how)
+        if tour.flaw is None:
+            stream.end_pass()
+        else:
+            stream.drop_pass()
+
+    def _may_go(self, stream: Stream, how: str, seen: Callable[[int], bool]) -> bool:
+        """Say whether no guard is in the way of those that are missing."""
+        missing, nameless = self.snapshot.missing(stream, seen)
+        of_stream = f"stream {stream.name!r}"
+        if nameless:
+            logger.warning(
+                "%s: %s users that left are known by an anonymous_id only, by which Spotzee"
+                " removes nobody",
+                of_stream,
+                f"{nameless:,}",
+            )
+        if not missing:
+            return True
+        known = self.snapshot.count(stream)
+        tour = stream.tour
+        if tour.run != self.snapshot.run and stream.tour.proved_in is None:
+            why = "the pass showed no record; see whether the tap reads the right source"
+        elif tour.flaw is not None:
+            why = f"{tour.flaw}; mend it, or the mapping, and run again"
+        elif self.settlement.held_at is not None:
+            why = "a record is not settled; set rejects_path, or mend it, and run again"
+        elif 100 * missing > self.max_percent * known and not self.is_confirmed:
+            why = (
+                f"more than max_removed_percent ({self.max_percent}) of its {known:,} users;"
+                f" {_ANYTHING}"
+            )
+        else:
+            return True
+        self._held_back[stream.name] += missing
+        self.settlement.hold_back(
+            missing, f"{of_stream}: {missing:,} users that left were not removed ({how}): {why}"
+        )
+        return False
+
+    def due(self) -> Iterator[Item]:
+        """Yield a removal for each user that is to be removed, those of earlier runs included."""
+        at = self.now().isoformat(timespec="seconds")
+        for identity, number, spelling, how in self.snapshot.due():
+            name = self.snapshot.streams.by_number(number).name
+            config = self.configs.find(name)
+            if config is None or config.removed_users == "keep":  # they were not when it was due
+                continue
+            origin = Origin(name, b"", lambda _: False)
+            ids = (identity[1:] if spelling is None else spelling, None)
+            item = removal_of(ids, how, Ticket(0, origin, b"", Stretch()), at, (identity,))
+            entry = self.snapshot.entries.of(identity).get(number)
+            if entry is not None and self.snapshot.may_be_unseen(identity, entry):
+                item.kind = patient(item.kind)
+            yield item

@@ -1,0 +1,96 @@
+"""Records that the snapshot may know as they are written, before anything in them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from target_spotzee import codec, fields
+from target_spotzee.delivery.loader import Loader
+from target_spotzee.mapping.users import identity_of
+from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.records import Record, Ticket
+from target_spotzee.singer.reader import RawRecord
+from target_spotzee.singer.routes import Route
+from target_spotzee.singer.sink import SpotzeeSink
+from target_spotzee.snapshot.digests import digest_of_line, recipe
+from target_spotzee.snapshot.unread import Unread
+
+
+class KnownLines:
+    """Takes a stream's records unread; where the snapshot does not know one, it goes the long way.
+
+    That is possible where nothing but the record decides what it is mapped to: no stream map, no
+    flattening, one column that is the external_id.
+
+    Args:
+        route: The stream's only one.
+        sink: Where it leads.
+        column: The external_id's.
+        loader: Takes them.
+        settlement: Gives them their numbers.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        sink: SpotzeeSink,
+        column: str,
+        loader: Loader,
+        settlement: Settlement,
+    ) -> None:
+        self._origin = route.origin
+        self._sink = sink
+        self._loader = loader
+        self._issue = settlement.issue
+        self._recipe = recipe(sink.stream_config, route.origin.schema, sink.kind.path)
+        only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
+        self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
+            only_id, float_hook=Decimal
+        ).decode
+        loader.mix(route.origin.stream, self._recipe)
+
+    @classmethod
+    def of(cls, route: Route, loader: Loader, settlement: Settlement) -> KnownLines | None:
+        """Return what takes a route's records, if they can be taken unread."""
+        sink = route.sink
+        if not isinstance(sink, SpotzeeSink) or not route.is_plain:
+            return None
+        column = sink.mapping.id_column
+        return None if column is None else cls(route, sink, column, loader, settlement)
+
+    def take(self, message: RawRecord, line: str | bytes) -> bool:
+        """Take a record, unless it has no id that can be right."""
+        try:
+            external_id = fields.identity(self._decode_id(message.record).id)
+        except codec.UNREADABLE:
+            return False
+        if not external_id:
+            return False
+        ticket = self._issue(self._origin, line)
+        if type(message.version) is int:
+            ticket.version = message.version
+        self._sink.count()
+        self._loader.take_unread(
+            Unread(
+                identity_of(external_id),
+                external_id,
+                ticket,
+                digest_of_line(message.record, self._recipe),
+                message.record,
+                self._load,
+            )
+        )
+        return True
+
+    def _load(self, raw: msgspec.Raw, ticket: Ticket, digest: bytes) -> None:
+        """Send a record the long way."""
+        record: Record
+        try:
+            record, is_sound = codec.decode(raw), True
+        except codec.UNREADABLE:
+            record, is_sound = codec.decode_odd(bytes(raw)), False
+        self._sink.load_counted(record, ticket, is_sound=is_sound, line=digest)

@@ -1,0 +1,77 @@
+"""What the snapshot knows, for a person or for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_HISTORY = (
+    "began",
+    "seconds",
+    "read",
+    "confirmed",
+    "unchanged",
+    "removed",
+    "rejected",
+    "exit_code",
+)
+
+
+def explanation(id_: str, streams: Sequence[Mapping[str, Any]], *, is_json: bool) -> str:
+    """Return what is known of one user.
+
+    Args:
+        id_: As it was asked for.
+        streams: What each stream knows; see `target_spotzee.snapshot.explanation`.
+        is_json: Whether a program reads it.
+    """
+    if is_json:
+        return json.dumps({"id": id_, "streams": streams}, indent=2)
+    if not streams:
+        return "the snapshot does not know this user"
+    lines: list[str] = []
+    for found in streams:
+        lines.append(f"stream {found['stream']}, by {found['known_by']}")
+        rows = [("sent", _moment(found["sent"])), ("confirmed", _moment(found["confirmed"]))]
+        rows += [(name, _moment(found[name])) for name in ("unchanged", "rejected", "removed")]
+        rows.append(("next time", found["next"]))
+        lines += [f"  {name.ljust(10)}{said}" for name, said in rows]
+    return "\n".join(lines)
+
+
+def _moment(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "never"
+    first = [found[name] for name in ("code", "how") if name in found]
+    more = [
+        f"{name.removesuffix('_id')} {found[name]}"
+        for name in ("run_id", "request_id")
+        if found.get(name)
+    ]
+    return ", ".join([*first, str(found["at"]), *more])
+
+
+def history(runs: Iterable[Mapping[str, Any]], *, is_json: bool) -> str:
+    """Return the last runs, the newest first.
+
+    Args:
+        runs: See `target_spotzee.snapshot.history`.
+        is_json: Whether a program reads it.
+    """
+    runs = [*runs]
+    if is_json:
+        return json.dumps(runs, indent=2)
+    rows: list[list[str]] = [[*_HISTORY, "run"]]
+    rows += [[*(_cell(run.get(name)) for name in _HISTORY), str(run["run_id"])] for run in runs]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,1 @@
+"""What Spotzee was last confirmed to have, and who was seen in the source."""

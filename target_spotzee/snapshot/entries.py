@@ -1,0 +1,233 @@
+"""What each stream last had confirmed for each user.
+
+A batch that is about to leave is written down first, with its users: whatever happens then, their
+next record is sent unless the batch was confirmed. Entries are written together, later, in the same
+transaction in which their batches are crossed out. What a crash leaves open is found by its batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from target_spotzee.snapshot.file import SnapshotFile
+
+CLOSED = 0
+ONCE_MORE = 1
+"""Confirmed, but an attempt of unknown fate may yet be applied: sent in one more run."""
+UNKNOWN = 2
+"""Nobody knows what Spotzee has."""
+
+MOST_LOOKED_UP = 250
+"""Identities that are looked up at once."""
+_ROOMS = (1, 16, MOST_LOOKED_UP)
+
+_FIND = (
+    "SELECT identity, stream, number, request, doubt, digest, line, spelling, columns FROM users"
+)
+_KEEP = (
+    "INSERT INTO users (identity, stream, number, request, doubt, digest, line, spelling,"
+    " columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity, stream) DO UPDATE SET"
+    " request = excluded.request, doubt = excluded.doubt, digest = excluded.digest,"
+    " line = excluded.line, spelling = excluded.spelling, columns = excluded.columns"
+)
+
+Key = tuple[str, int]
+"""An identity, without case and accents, and a stream's number."""
+
+
+class Entry(msgspec.Struct, eq=False, gc=False):
+    """What is known of one user in one stream.
+
+    Attributes:
+        number: The user's in the stream, for `Bits`.
+        request: The number of the batch that was confirmed last; 0: none was.
+        doubt: `CLOSED`, `ONCE_MORE` or `UNKNOWN`.
+        digest: Of what the confirmed record was mapped to.
+        line: Of the confirmed record itself, as the tap wrote it, where that tells what it is
+            mapped to.
+        spelling: The id as it was sent, where it differs from the identity.
+        columns: A byte for each field of what was confirmed, for some users; see `fingerprints`.
+        uses: How many of its records wait or are in flight.
+    """
+
+    number: int
+    request: int = 0
+    doubt: int = CLOSED
+    digest: bytes = b""
+    line: bytes | None = None
+    spelling: str | None = None
+    columns: bytes | None = None
+    uses: int = 0
+
+
+class Entries:
+    """The entries of all streams.
+
+    Args:
+        file: Where they are kept.
+        issue: Gives a stream's next user a number.
+    """
+
+    def __init__(self, file: SnapshotFile, issue: Callable[[int], int]) -> None:
+        self._file = file
+        self._issue = issue
+        self._recent: dict[str, dict[int, Entry]] = {}
+        """Users in use and users not written yet, each with all that is known of it."""
+        self._unwritten: dict[Key, Entry] = {}
+        self._gone: list[Key] = []
+        self._released: list[str] = []
+        self._new_batches: list[tuple[int, str]] = []
+        self._done_batches: list[tuple[int]] = []
+        self.reopened: set[str] = set()
+        """Users of batches that an earlier run left open."""
+
+    @property
+    def unwritten(self) -> int:
+        """How many entries wait to be written."""
+        return len(self._unwritten) + len(self._gone)
+
+    @property
+    def has_new_batches(self) -> bool:
+        """Whether batches are about to leave that are not written down."""
+        return bool(self._new_batches)
+
+    def reopen(self) -> list[Key]:
+        """Note that nobody knows the fate of batches that an earlier run left open.
+
+        Returns:
+            Users that the file did not know.
+        """
+        left = self._file.rows("SELECT number, users FROM open")
+        unknown: list[Key] = []
+        for _, users in left:
+            found = self.find(list({identity for identity, _ in json.loads(users)}))
+            for identity, stream in json.loads(users):
+                of_user = found.get(identity)
+                if of_user is None or stream not in of_user:
+                    unknown.append((identity, stream))
+                self.doubt(identity, stream, of_user)
+                self.reopened.add(identity)
+        self._done_batches += [(number,) for number, _ in left]
+        return unknown
+
+    def find(self, identities: Sequence[str]) -> dict[str, dict[int, Entry]]:
+        """Return each known user's entries, by the streams' numbers."""
+        recent = self._recent
+        if recent:
+            found = {identity: recent[identity] for identity in identities if identity in recent}
+            identities = [identity for identity in identities if identity not in recent]
+        else:
+            found = {}
+        for start in range(0, len(identities), MOST_LOOKED_UP):
+            part = identities[start : start + MOST_LOOKED_UP]
+            room = next(size for size in _ROOMS if size >= len(part))
+            rows = self._file.rows(
+                f"{_FIND} WHERE identity IN ({', '.join('?' * room)})",
+                [*part, *[None] * (room - len(part))],
+            )
+            for identity, stream, *of_entry in rows:
+                entry = Entry(*of_entry)
+                of_user = found.get(identity)
+                if of_user is None:
+                    found[identity] = {stream: entry}
+                else:
+                    of_user[stream] = entry
+        return found
+
+    def use(self, identity: str, stream: int, of_user: dict[int, Entry] | None) -> Entry:
+        """Return the entry of a user whose record is about to be sent, a new one if need be.
+
+        Args:
+            identity: The user's.
+            stream: The record's.
+            of_user: What `find` found.
+        """
+        known = self._recent.setdefault(identity, {} if of_user is None else of_user)
+        entry = known.get(stream) or self.new(identity, stream)
+        entry.uses += 1
+        return entry
+
+    def new(self, identity: str, stream: int) -> Entry:
+        """Return the entry of a user that the stream did not have."""
+        known = self._recent.setdefault(identity, {})
+        entry = known[stream] = Entry(self._issue(stream))
+        return entry
+
+    def of(self, identity: str) -> dict[int, Entry]:
+        """Return a user's entries; they may be changed, if it is in use."""
+        return self._recent.get(identity) or self.find([identity]).get(identity, {})
+
+    def keep(self, identity: str, stream: int, entry: Entry) -> None:
+        """Have a changed entry written."""
+        self._unwritten[identity, stream] = entry
+
+    def doubt(self, identity: str, stream: int, of_user: dict[int, Entry] | None = None) -> None:
+        """Note that nobody knows what Spotzee has of a user."""
+        known = self._recent.setdefault(identity, self.of(identity) if of_user is None else of_user)
+        entry = known.get(stream) or self.new(identity, stream)
+        entry.doubt = UNKNOWN
+        self._unwritten[identity, stream] = entry
+        self._released.append(identity)
+
+    def forget(self, identity: str, stream: int) -> Entry | None:
+        """Drop what is known of a user in a stream; return it."""
+        known = self._recent.setdefault(identity, self.of(identity))
+        entry = known.pop(stream, None)
+        self._unwritten.pop((identity, stream), None)
+        self._gone.append((identity, stream))
+        self._released.append(identity)
+        return entry
+
+    def release(self, identity: str, stream: int) -> None:
+        """Note that one record of a user is settled."""
+        entry = self._recent.get(identity, {}).get(stream)
+        if entry is not None:
+            entry.uses -= 1
+        self._released.append(identity)
+
+    def open(self, batch: int, keys: Iterable[Key]) -> None:
+        """Note that a batch is about to leave."""
+        self._new_batches.append((batch, json.dumps([*keys])))
+
+    def close(self, batch: int) -> None:
+        """Note that all of a batch is settled."""
+        self._done_batches.append((batch,))
+
+    def write_batches(self) -> None:
+        """Write down the batches that are about to leave; in a transaction."""
+        self._file.write("INSERT INTO open VALUES (?, ?)", self._new_batches)
+        self._new_batches.clear()
+
+    def write(self) -> None:
+        """Write everything; in a transaction."""
+        self.write_batches()
+        self._file.write("DELETE FROM users WHERE identity = ? AND stream = ?", self._gone)
+        self._file.write(
+            _KEEP,
+            [
+                (
+                    *(key),
+                    entry.number,
+                    entry.request,
+                    entry.doubt,
+                    entry.digest,
+                    entry.line,
+                    entry.spelling,
+                    entry.columns,
+                )
+                for key, entry in sorted(self._unwritten.items())
+            ],
+        )
+        self._file.write("DELETE FROM open WHERE number = ?", self._done_batches)
+        self._gone.clear()
+        self._unwritten.clear()
+        self._done_batches.clear()
+        recent = self._recent
+        for identity in self._released:
+            of_user = recent.get(identity)
+            if of_user is not None and not any(entry.uses for entry in of_user.values()):
+                del recent[identity]
+        self._released.clear()

@@ -1,0 +1,460 @@
+"""Whole runs with a snapshot: what is not sent, who is removed, and what stands in the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from target_spotzee.api import waits
+from target_spotzee.sandbox import Fault, Sandbox
+from tests import tap
+from tests.played import SECRET, Ended, Played
+from tests.process import assert_adds_up
+
+Rows = dict[str, dict[str, Any]]
+
+COLUMNS = ("id", "email", "plan")
+SCHEMA = tap.schema("customers", COLUMNS)
+
+
+class Nights(Played):
+    """A source that is shown night by night."""
+
+    snapshot_path: Path
+    looked_at = 0
+
+    def load(self, *lines: str, schema: str = SCHEMA, **config: Any) -> Ended:
+        given = {"snapshot_path": str(self.snapshot_path), "resend_after_days": 30, **config}
+        ended = self.run([schema, *lines], **given)
+        assert_adds_up(ended.summary)
+        return ended
+
+    def show(self, rows: Rows, version: int | None = None, **config: Any) -> Ended:
+        """Show a table whole; a version is activated at the end, as proof."""
+        lines = [row(id_, version, **columns) for id_, columns in rows.items()]
+        if version is not None:
+            lines.append(activate(version))
+        return self.load(*lines, tap.state({"version": version}), **config)
+
+    def written(self) -> list[str]:
+        """Return each write's method, path and what it carried, and forget it."""
+        requests = self.sandbox.requests
+        found = [
+            f"{request.method} {request.path.removeprefix('/api/client')}"
+            for request in requests[self.looked_at :]
+            if request.method != "GET"
+        ]
+        self.looked_at = len(requests)
+        return found
+
+    @property
+    def users(self) -> dict[str, Any]:
+        return self.sandbox.users
+
+    def erase(self, id_: str) -> None:
+        """Delete a user as somebody else would."""
+        self.sandbox._ask(lambda: self.sandbox._project.delete(id_))
+
+
+def row(id_: str, version: int | None = None, /, **columns: Any) -> str:
+    message = {"type": "RECORD", "stream": "customers", "record": {"id": id_, **columns}}
+    return tap.line(message if version is None else {**message, "version": version})
+
+
+def activate(version: int) -> str:
+    return tap.line({"type": "ACTIVATE_VERSION", "stream": "customers", "version": version})
+
+
+def people(count: int, **columns: Any) -> Rows:
+    return {
+        f"u{number}": {"email": f"a{number}@example.test", **columns} for number in range(count)
+    }
+
+
+def without(rows: Rows, *ids: str) -> Rows:
+    return {id_: columns for id_, columns in rows.items() if id_ not in ids}
+
+
+@pytest.fixture
+def nights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Nights]:
+    monkeypatch.setattr(waits, "_FIRST_BACKOFF_SECONDS", 0.01)
+    with Sandbox(keys={SECRET: "editor"}) as sandbox:
+        nights = Nights(sandbox, tmp_path, capsys)
+        nights.snapshot_path = tmp_path / "snapshot.db"
+        yield nights
+
+
+def counts(ended: Ended) -> dict[str, int]:
+    return {name: count for name, count in ended.summary["records"].items() if count}
+
+
+def why(ended: Ended) -> str:
+    return str(ended.summary["state"]["why"])
+
+
+def refusing(id_: str) -> list[Fault]:
+    return [Fault(effect="item_error", code="state_conflict", external_id=id_)]
+
+
+class TestUnchanged:
+    def test_what_did_not_change_is_not_sent(self, nights: Nights) -> None:
+        assert counts(nights.show(people(250))) == {"read": 250, "confirmed": 250}
+        assert len(nights.written()) == 3
+        again = nights.show(people(250))
+        assert (again.code, counts(again)) == (0, {"read": 250, "unchanged": 250})
+        assert nights.written() == []
+        assert again.out == '{"version": null}\n'
+
+    def test_what_changed_is_sent(self, nights: Nights) -> None:
+        nights.show(people(250))
+        changed = nights.show({**people(250), "u7": {"email": "new@example.test"}})
+        assert counts(changed) == {"read": 250, "confirmed": 1, "unchanged": 249}
+        assert nights.users["u7"]["email"] == "new@example.test"
+
+    def test_there_and_back_is_sent_both_times(self, nights: Nights) -> None:
+        for plan in ("a", "b", "a"):
+            assert counts(nights.show({"u": {"plan": plan}})) == {"read": 1, "confirmed": 1}
+            assert nights.users["u"]["data"]["plan"] == plan
+
+    def test_there_and_back_in_one_run_is_sent_whole(self, nights: Nights) -> None:
+        nights.show({"u": {"plan": "a"}})
+        ended = nights.load(row("u", plan="b"), row("u", plan="a"))
+        assert counts(ended) == {"read": 2, "confirmed": 1, "folded": 1}
+        assert nights.users["u"]["data"]["plan"] == "a"
+        assert counts(nights.show({"u": {"plan": "a"}})) == {"read": 1, "unchanged": 1}
+
+    def test_a_changed_mapping_sends_again(self, nights: Nights) -> None:
+        nights.show(people(3, plan="pro"))
+        streams = {"customers": {"mapping": {"external_id": "id", "data": {"tier": "plan"}}}}
+        assert counts(nights.show(people(3, plan="pro"), streams=streams)) == {
+            "read": 3,
+            "confirmed": 3,
+        }
+
+    def test_what_is_only_queued_is_sent_again(self, nights: Nights) -> None:
+        for _ in range(2):
+            ended = nights.show(people(3), delivery="async")
+            assert counts(ended) == {"read": 3, "accepted": 3}
+
+    def test_nothing_is_too_young_to_be_sent_again_at_zero_days(self, nights: Nights) -> None:
+        nights.show(people(3))
+        assert counts(nights.show(people(3), resend_after_days=0)) == {"read": 3, "confirmed": 3}
+
+    def test_an_unchanged_record_supersedes_an_older_reject(self, nights: Nights) -> None:
+        nights.show({"u": {"email": "good@example.test"}})
+        lines = [row("u", email="no address"), row("u", email="good@example.test")]
+        ended = nights.load(*lines, invalid_fields="reject")
+        assert counts(ended) == {"read": 2, "rejected": 1, "unchanged": 1}
+        assert '"done":false' not in nights.rejects_path.read_text(encoding="utf-8")
+
+    def test_another_stream_that_wrote_the_same_field_makes_it_sent(self, nights: Nights) -> None:
+        streams = {
+            "customers": {"mapping": {"external_id": "id"}},
+            "contacts": {"mapping": {"external_id": "id"}},
+        }
+        both = SCHEMA + tap.schema("contacts", COLUMNS)
+        mine, other = row("u", plan="mine"), tap.record("contacts", id="u", plan="other")
+        nights.load(mine, schema=both, streams=streams)
+        nights.load(other, schema=both, streams=streams)
+        assert nights.users["u"]["data"]["plan"] == "other"
+        ended = nights.load(mine, schema=both, streams=streams)
+        assert counts(ended) == {"read": 1, "confirmed": 1}
+        assert nights.users["u"]["data"]["plan"] == "mine"
+
+    def test_another_stream_that_writes_other_fields_does_not(self, nights: Nights) -> None:
+        streams = {
+            "customers": {"mapping": {"external_id": "id"}},
+            "contacts": {"mapping": {"external_id": "id"}},
+        }
+        both = tap.schema("customers", ("id", "plan")) + tap.schema("contacts", ("id", "city"))
+        mine, other = row("u", plan="mine"), tap.record("contacts", id="u", city="Ulm")
+        for sent in (2, 0):
+            ended = nights.load(mine, other, schema=both, streams=streams)
+            assert ended.summary["records"]["unchanged"] == 2 - sent
+
+    def test_linked_ids_are_one_user(self, nights: Nights) -> None:
+        schema = tap.schema("customers", ("external_id", "anonymous_id", "plan"), [])
+        alone = tap.record("customers", anonymous_id="a", plan="old")
+        both = tap.record("customers", external_id="e", anonymous_id="a", plan="new")
+        nights.load(alone, schema=schema)
+        nights.load(both, schema=schema)
+        ended = nights.load(alone, schema=schema)
+        assert counts(ended) == {"read": 1, "confirmed": 1}
+        ended = nights.load(both, schema=schema)
+        assert counts(ended) == {"read": 1, "confirmed": 1}
+
+
+class TestUnknownFate:
+    def test_after_a_lost_answer_the_user_is_sent_in_the_next_run_and_in_one_more(
+        self, nights: Nights
+    ) -> None:
+        nights.show({"u": {"plan": "a"}})
+        nights.sandbox.faults.replace([Fault(effect="reset_after", method="POST", first=99)])
+        assert nights.show({"u": {"plan": "b"}}).code == 1
+        nights.sandbox.faults.replace([])
+        for confirmed in (1, 1, 0):
+            ended = nights.show({"u": {"plan": "a"}})
+            assert ended.summary["records"]["confirmed"] == confirmed
+            assert nights.users["u"]["data"]["plan"] == "a"
+
+    def test_a_refused_change_leaves_what_was_confirmed(self, nights: Nights) -> None:
+        nights.show({"u": {"plan": "a"}})
+        nights.sandbox.faults.replace(refusing("u"))
+        assert nights.show({"u": {"plan": "b"}}).code == 3
+        nights.sandbox.faults.replace([])
+        assert counts(nights.show({"u": {"plan": "a"}})) == {"read": 1, "unchanged": 1}
+
+
+class TestWhose:
+    def test_another_project_is_refused(self, nights: Nights) -> None:
+        nights.show(people(1))
+        with Sandbox(keys={SECRET: "editor"}, project_id=2) as other:
+            ended = nights.show(people(1), api_url=other.api_url)
+            assert ended.code == 2
+            assert "belongs to another Spotzee project" in why(ended)
+            assert other.users == {}
+
+
+@pytest.mark.parametrize("how", ["mark", "delete"])
+class TestProvedPasses:
+    def test_who_is_missing_is_removed(self, nights: Nights, how: str) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        ended = nights.show(without(people(20), "u3"), 2, removed_users=how)
+        assert ended.code == 0
+        removed = ended.summary["removed"]
+        if how == "delete":
+            assert "u3" not in nights.users
+            assert removed == {"deleted": 1, "marked": 0, "held_back": 0, "why": None}
+        else:
+            assert nights.users["u3"]["data"]["removed_at"]
+            assert removed == {"deleted": 0, "marked": 1, "held_back": 0, "why": None}
+        assert len(nights.users) == (19 if how == "delete" else 20)
+        nights.written()
+        again = nights.show(without(people(20), "u3"), 3, removed_users=how)
+        assert (again.code, nights.written()) == (0, [])
+
+    def test_who_comes_back_is_sent_whole(self, nights: Nights, how: str) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        nights.show(without(people(20), "u3"), 2, removed_users=how)
+        ended = nights.show(people(20), 3, removed_users=how)
+        assert counts(ended) == {"read": 20, "confirmed": 1, "unchanged": 19}
+        assert nights.users["u3"]["email"] == "a3@example.test"
+        assert nights.users["u3"]["data"].get("removed_at") is None
+
+    def test_more_than_the_share_is_held_back_until_it_is_confirmed(
+        self, nights: Nights, how: str
+    ) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        few = without(people(20), "u1", "u2", "u3")
+        ended = nights.show(few, 2, removed_users=how)
+        assert ended.code == 4
+        assert ended.summary["removed"]["held_back"] == 3
+        assert "max_removed_percent" in ended.summary["removed"]["why"]
+        assert "--confirm-removals" in why(ended)
+        assert len(nights.users) == 20
+        assert nights.show(few, 3, removed_users=how, max_removed_percent=50).code == 0
+        gone = sum(1 for user in nights.users.values() if user["data"].get("removed_at"))
+        assert 20 - len(nights.users) + gone == 3
+
+    def test_an_empty_pass_removes_nobody(self, nights: Nights, how: str) -> None:
+        nights.show(people(5), 1, removed_users=how)
+        ended = nights.show({}, 2, removed_users=how, max_removed_percent=100)
+        assert ended.code == 4
+        assert "showed no record" in ended.summary["removed"]["why"]
+        assert len(nights.users) == 5
+
+    def test_a_record_that_names_nobody_holds_all_back(self, nights: Nights, how: str) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        rows = without(people(20), "u3")
+        lines = [row(id_, 2, **columns) for id_, columns in rows.items()]
+        nobody = tap.line(
+            {"type": "RECORD", "stream": "customers", "record": {"id": None}, "version": 2}
+        )
+        ended = nights.load(*lines, nobody, activate(2), tap.state({}), removed_users=how)
+        assert ended.code == 3
+        assert ended.summary["removed"]["held_back"] == 1
+        assert "names nobody" in ended.summary["removed"]["why"]
+        assert len(nights.users) == 20
+
+    def test_a_rejected_user_was_seen(self, nights: Nights, how: str) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        nights.sandbox.faults.replace(refusing("u3"))
+        ended = nights.show({**people(20), "u3": {"plan": "x"}}, 2, removed_users=how)
+        assert ended.code == 3
+        assert ended.summary["removed"]["deleted"] == ended.summary["removed"]["marked"] == 0
+        assert len(nights.users) == 20
+
+    def test_an_old_version_and_the_same_again_remove_nobody(
+        self, nights: Nights, how: str
+    ) -> None:
+        nights.show(people(20), 5, removed_users=how)
+        for version in (5, 4):
+            lines = [row("u1", version, plan="x"), activate(version), tap.state({})]
+            ended = nights.load(*lines, removed_users=how, max_removed_percent=100)
+            assert ended.summary["removed"]["deleted"] == ended.summary["removed"]["marked"] == 0
+        assert len(nights.users) == 20
+
+    def test_users_of_another_stream_stay(self, nights: Nights, how: str) -> None:
+        streams: dict[str, Any] = {"customers": {}, "contacts": {}}
+        both = SCHEMA + tap.schema("contacts", COLUMNS)
+        config: dict[str, Any] = {"schema": both, "streams": streams, "removed_users": how}
+        lines = [row(id_, 1, **columns) for id_, columns in people(20).items()]
+        nights.load(*lines, activate(1), tap.record("contacts", id="u3"), **config)
+        rows = without(people(20), "u3")
+        lines = [row(id_, 2, **columns) for id_, columns in rows.items()]
+        ended = nights.load(*lines, activate(2), tap.state({}), **config)
+        assert (ended.code, ended.summary["removed"]["held_back"]) == (0, 0)
+        assert nights.users["u3"]["data"].get("removed_at") is None
+
+    def test_a_respelling_is_no_removal(self, nights: Nights, how: str) -> None:
+        nights.show({**people(20), "Zoë": {}}, 1, removed_users=how)
+        ended = nights.show({**people(20), "ZOE": {}}, 2, removed_users=how)
+        assert ended.summary["removed"]["deleted"] == ended.summary["removed"]["marked"] == 0
+        assert {"Zoë", "ZOE"} <= nights.users.keys()
+
+    def test_users_that_are_gone_already_are_not_made_again(self, nights: Nights, how: str) -> None:
+        nights.show(people(20), 1, removed_users=how)
+        nights.erase("u3")
+        ended = nights.show(without(people(20), "u3"), 2, removed_users=how)
+        assert ended.code == 0
+        assert "u3" not in nights.users
+
+
+class TestWeakPasses:
+    def early(self, nights: Nights, rows: Rows, version: int, **config: Any) -> Ended:
+        lines = [row(id_, version, **columns) for id_, columns in rows.items()]
+        given = {"removed_users": "delete", **config}
+        return nights.load(activate(version), *lines, tap.state({"v": version}), **given)
+
+    def test_an_early_version_removes_nobody_at_once(self, nights: Nights) -> None:
+        self.early(nights, people(20), 1)
+        self.early(nights, without(people(20), "u3"), 2)
+        assert len(nights.users) == 20
+
+    def test_two_passes_that_end_at_the_same_place_only_mark(self, nights: Nights) -> None:
+        for version, rows in enumerate([people(20), *2 * [without(people(20), "u3")]], 1):
+            ended = self.early(nights, rows, version)
+        assert ended.summary["removed"]["marked"] == 1
+        assert nights.users["u3"]["data"]["removed_at"]
+
+    def test_a_second_pass_that_reads_on_deletes(self, nights: Nights) -> None:
+        self.early(nights, people(20), 1)
+        self.early(nights, without(people(20), "u3"), 2)
+        ended = self.early(nights, without(people(21), "u3"), 3)
+        assert ended.summary["removed"]["deleted"] == 1
+        assert "u3" not in nights.users
+
+    def test_missing_once_and_then_there_removes_nobody(self, nights: Nights) -> None:
+        self.early(nights, people(20), 1)
+        self.early(nights, without(people(20), "u3"), 2)
+        self.early(nights, people(20), 3)
+        ended = self.early(nights, without(people(20), "u3"), 4)
+        assert ended.summary["removed"]["marked"] == ended.summary["removed"]["deleted"] == 0
+
+    def test_without_a_state_at_its_end_it_is_no_pass(self, nights: Nights) -> None:
+        self.early(nights, people(20), 1)
+        for version in (2, 3):
+            lines = [row(id_, version) for id_ in without(people(20), "u3")]
+            nights.load(activate(version), *lines, removed_users="delete")
+        assert nights.users["u3"]["data"].get("removed_at") is None
+
+    def test_a_version_that_is_activated_between_its_records_proves_nothing(
+        self, nights: Nights
+    ) -> None:
+        nights.show(people(20), 1, removed_users="delete")
+        half = [row(id_, 2, **columns) for id_, columns in people(20).items()]
+        lines = [*half[:10], activate(2), *half[10:19], tap.state({})]
+        ended = nights.load(*lines, removed_users="delete", max_removed_percent=100)
+        assert ended.summary["removed"]["deleted"] == 0
+        assert len(nights.users) == 20
+
+    def test_complete_pass_is_a_signal(self, nights: Nights) -> None:
+        streams = {"customers": {"complete_pass": True, "removed_users": "delete"}}
+        nights.show(people(20), streams=streams)
+        nights.show(without(people(20), "u3"), streams=streams)
+        ended = nights.show(without(people(21), "u3"), streams=streams)
+        assert ended.summary["removed"]["deleted"] == 1
+
+    def test_complete_pass_of_a_stream_that_reads_what_changed_is_refused(
+        self, nights: Nights
+    ) -> None:
+        streams = {"customers": {"complete_pass": True, "removed_users": "delete"}}
+        state = tap.state({"bookmarks": {"customers": {"replication_key_value": 7}}})
+        ended = nights.load(row("u"), state, streams=streams)
+        assert ended.code == 2
+        assert "complete_pass" in why(ended)
+
+
+class TestDeletedRows:
+    SCHEMA = tap.schema("customers", (*COLUMNS, "_sdc_deleted_at"))
+
+    def deleted(self, id_: str) -> str:
+        return row(id_, _sdc_deleted_at="2026-11-25T10:00:00+00:00")
+
+    @pytest.mark.parametrize("remembers", [True, False])
+    @pytest.mark.parametrize("delivery", ["sync", "async"])
+    def test_they_are_deleted_at_once_and_in_order(
+        self, nights: Nights, delivery: str, remembers: bool
+    ) -> None:
+        lines = [row("u", plan="a"), self.deleted("u"), row("u", plan="b"), row("v", plan="c")]
+        config = {"removed_users": "delete", "delivery": delivery}
+        if not remembers:
+            config["snapshot_path"] = ""
+        ended = nights.load(*lines, schema=self.SCHEMA, **config)
+        nights.sandbox.settle()
+        assert ended.code == 0
+        assert ended.summary["removed"]["deleted"] == 1
+        assert nights.users["u"]["data"] == {"plan": "b"}
+        assert nights.sandbox.overlaps == []
+
+    def test_they_are_marked(self, nights: Nights) -> None:
+        lines = [row("u", plan="a"), self.deleted("u")]
+        ended = nights.load(*lines, schema=self.SCHEMA, removed_users="mark")
+        assert counts(ended) == {"read": 2, "confirmed": 2}
+        data = nights.users["u"]["data"]
+        assert data == {"plan": "a", "removed_at": "2026-11-25T10:00:00+00:00"}
+        nights.load(row("u", plan="a"), schema=self.SCHEMA, removed_users="mark")
+        assert nights.users["u"]["data"] == {"plan": "a", "removed_at": None}
+
+    def test_a_user_that_never_was_is_not_made(self, nights: Nights) -> None:
+        for how in ("mark", "delete"):
+            ended = nights.load(self.deleted("u"), schema=self.SCHEMA, removed_users=how)
+            assert (ended.code, counts(ended)) == (0, {"read": 1, "confirmed": 1})
+        assert nights.users == {}
+
+    def test_they_are_ignored_where_users_are_kept(self, nights: Nights) -> None:
+        ended = nights.load(row("u", plan="a"), self.deleted("u"), schema=self.SCHEMA)
+        assert counts(ended) == {"read": 2, "confirmed": 1, "ignored": 1}
+        assert nights.users["u"]["data"] == {"plan": "a"}
+
+
+class TestSettings:
+    def test_removal_needs_a_snapshot(self, nights: Nights) -> None:
+        ended = nights.load(row("u"), removed_users="delete", snapshot_path="")
+        assert ended.code == 2
+        assert "needs snapshot_path" in why(ended)
+
+    def test_removal_needs_an_external_id(self, nights: Nights) -> None:
+        streams = {"customers": {"mapping": {"anonymous_id": "id", "external_id": None}}}
+        ended = nights.load(row("u"), streams=streams, removed_users="delete")
+        assert ended.code == 2
+        assert "external_id" in why(ended)
+
+
+def test_the_snapshot_is_its_owners_only_and_one_file(nights: Nights) -> None:
+    nights.show(people(3))
+    assert nights.snapshot_path.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in nights.snapshot_path.parent.glob("snapshot*")] == ["snapshot.db"]
+
+
+def test_the_summary_has_the_figures(nights: Nights) -> None:
+    summary = nights.show(people(3)).summary
+    assert json.dumps(summary["removed"]) == json.dumps(
+        {"deleted": 0, "marked": 0, "held_back": 0, "why": None}
+    )
