@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from target_spotzee.api.answers import read_object
 from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
 from target_spotzee.api.limits import Gate, Pacer
@@ -36,7 +37,7 @@ from target_spotzee.exceptions import (
     SpotzeeError,
     unexpected,
 )
-from target_spotzee.objects.kinds import KINDS, Kind
+from target_spotzee.objects.kinds import KINDS, PROJECT, Kind
 from target_spotzee.outcome import summary as summaries
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import RejectsFile
@@ -62,10 +63,12 @@ class Asked:
     Attributes:
         confirm_removals: Remove however many users left.
         adopt_snapshot: Take over the snapshot of another project.
+        check: Change nothing; only `Run.check` will be called.
     """
 
     confirm_removals: bool = False
     adopt_snapshot: bool = False
+    check: bool = False
 
 
 NOTHING_ASKED = Asked()
@@ -118,7 +121,8 @@ class Run:
         self._wakeup = Wakeup()
         self._ledger = Ledger()
         self._summary = Summary(run_id, self._words)
-        self.snapshot = _snapshot(settings, run_id, is_dry=dry_run is not None)
+        is_dry = dry_run is not None
+        self.snapshot = _snapshot(settings, run_id, is_dry=is_dry or asked.check)
         self.settlement = Settlement(
             self._ledger,
             self._summary,
@@ -144,7 +148,7 @@ class Run:
             max_retry_seconds=settings.max_retry_seconds,
             snapshot=self.snapshot,
         )
-        self.mirror = self._mirror(asked, is_dry=dry_run is not None, is_cut=is_cut)
+        self.mirror = self._mirror(asked, is_dry=is_dry, is_cut=is_cut)
         self.loader = Loader(
             self._dispatcher,
             self.settlement,
@@ -213,11 +217,17 @@ class Run:
             facts.append("rejects_path can be written")
         if self._settings.summary_path is not None:
             facts.append("summary_path can be written")
+        if self.snapshot is not None:
+            facts.append("snapshot_path can be used")
 
         def ask() -> None:
             with closing(_connection_to(_endpoint(self._settings))) as connection:
                 for fact in probe(connection, self.kind, now):
                     facts.append(fact)  # noqa: PERF402 - what was proved counts, should it raise
+                if self.mirror is not None:
+                    answer = connection.exchange(*PROJECT.request([b""]), {})
+                    self.mirror.bind((answer.taken and read_object(answer)) or {})
+                    facts.append("the snapshot is this project's")
 
         return facts, _error_of(ask)
 

@@ -16,6 +16,6 @@ class SeenRecords(list[tuple[str, Any, str | bytes, object, bool]]):
         reject: object = None,
         *,
         is_sound: bool = True,
-        version: object = None,
+        version: object = None,  # noqa: ARG002 - as `OnRecord`
     ) -> None:
         self.append((stream, record, line, reject, is_sound))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.mirror.results import Passes, Results
 from benchmarks.mirror.runs import Bench, Load, deleting, median
-from benchmarks.mirror.tap import Order
+from benchmarks.mirror.tap import STAMP, Order
 
 AT_LIMIT = 300_000
 """Users at the limit: twenty thousand requests more would say nothing new."""
@@ -52,8 +52,11 @@ def measure(bench: Bench, *, users: int, many: int, rounds: int) -> Results:
                 before,
             ),
         }
-    tell("ids that are UUIDs")
-    results.uuids = _uuids(bench, users)
+    tell("other tables")
+    results.others = {
+        "uuids": _twice(bench, "ids that are UUIDs", Order(users, uuids=True)),
+        "stamped": _twice(bench, f"records with a new {STAMP}", Order(users, stamped=True)),
+    }
     tell("what a power cut may cost")
     results.durabilities = _durabilities(bench, users, rounds)
     for count in (users, many) if many else (users,):
@@ -91,19 +94,19 @@ def _round(bench: Bench, users: int) -> Mapping[str, Load]:
     return loads
 
 
-def _uuids(bench: Bench, users: int) -> Mapping[str, Load]:
-    """Load users whose ids are long and come in no order."""
-    order, snapshot = Order(users, uuids=True), bench.snapshot("uuids")
-    return {
-        "first": bench.load("UUIDs: everything new", order, snapshot),
-        "unchanged": bench.load(
-            "UUIDs: everything unchanged",
+def _twice(bench: Bench, what: str, order: Order) -> list[Load]:
+    """Load another table than the nightly one, twice."""
+    users, snapshot = order.users, bench.snapshot("other")
+    return [
+        bench.load(f"{what}: everything new", order, snapshot),
+        bench.load(
+            f"{what}: everything unchanged",
             order,
             snapshot,
             known=users,
             unchanged=users,
         ),
-    }
+    ]
 
 
 def _durabilities(bench: Bench, users: int, rounds: int) -> Mapping[str, Load]:

@@ -2,7 +2,8 @@
 
 Ten million of them take 5 GB, so they are made as they are read, and quickly: a pool of customers
 is made once, and a line is one of these with a number put in. So no core is kept busy that the
-target needs, and the same order always brings the same lines.
+target needs, and the same order always brings the same records. Only the time of extraction is the
+time it is, as any tap's.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import random
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import reduce
 
 import msgspec
 
 from benchmarks.streams import RECORDS_PER_STATE, STREAM, customer, schema_of
+
+STAMP = "_sdc_extracted_at"
 
 _POOL = 10_007
 _STRIDE = 1_009
@@ -37,6 +42,7 @@ class Order:
         missing_every: Every so manieth has left the source; 0: nobody has.
         version: Of the stream; activated behind the records.
         uuids: Whether ids are UUIDs, in no order, instead of numbers.
+        stamped: Whether each record bears the time in a column of the tap's own.
     """
 
     users: int
@@ -45,6 +51,7 @@ class Order:
     missing_every: int = 0
     version: int | None = None
     uuids: bool = False
+    stamped: bool = False
 
     @property
     def records(self) -> int:
@@ -96,13 +103,13 @@ def blocks(order: Order) -> Iterator[bytes]:
             pool[(number if number % every or not shift else number + shift) % _POOL]
             for number in numbers
         ]
+        now = datetime.now(timezone.utc).isoformat().encode()
+        times = (now, now) if order.stamped else (now,)
+        lines = zip(templates, numbers, strict=True)
         if order.uuids:
-            ids = [(uuid(number).encode(), number) for number in numbers]
-            yield b"".join([line % both for line, both in zip(templates, ids, strict=True)])
+            yield b"".join([line % (uuid(n).encode(), n, *times) for line, n in lines])
         else:
-            yield b"".join(
-                [line % (number, number) for line, number in zip(templates, numbers, strict=True)],
-            )
+            yield b"".join([line % (n, n, *times) for line, n in lines])
         is_last = end == order.users
         if is_last and order.version is not None:
             message = {"type": "ACTIVATE_VERSION", "stream": STREAM, "version": order.version}
@@ -124,6 +131,8 @@ def _schema(order: Order) -> bytes:
     properties = {name: schema_of(name) for name in customer(random.Random(0), 0, 0)}
     if order.uuids:
         properties["id"] = {"type": "string"}
+    if order.stamped:
+        properties[STAMP] = {"type": "string", "format": "date-time"}
     message = {
         "type": "SCHEMA",
         "stream": STREAM,
@@ -134,11 +143,12 @@ def _schema(order: Order) -> bytes:
 
 
 def _templates(order: Order) -> list[bytes]:
-    """Return lines that lack the id and the number in the e-mail address."""
+    """Return lines that lack the id, the number in the e-mail address and the time."""
     dice = random.Random("mirror")
-    place, number = str(_PLACE).encode(), b"%d"
+    place, number, time = str(_PLACE).encode(), b"%d", b"(time)"
     marked_id = b'"id":' + place
     wanted_id = b'"id":' + (b'"%b"' if order.uuids else number)
+    stamp = {STAMP: time.decode()} if order.stamped else {}
     message: dict[str, object] = {"type": "RECORD", "stream": STREAM}
     if order.version is not None:
         message["version"] = order.version
@@ -146,16 +156,14 @@ def _templates(order: Order) -> list[bytes]:
         msgspec.json.encode(
             {
                 **message,
-                "record": customer(dice, _PLACE, 0),
-                "time_extracted": "2026-11-01T00:00:00+00:00",
+                "record": customer(dice, _PLACE, 0) | stamp,
+                "time_extracted": time.decode(),
             },
         )
         for _ in range(_POOL)
     )
-    return [
-        line.replace(b"%", b"%%").replace(marked_id, wanted_id).replace(place, number) + b"\n"
-        for line in lines
-    ]
+    put = ((b"%", b"%%"), (marked_id, wanted_id), (place, number), (time, b"%b"))
+    return [reduce(lambda line, pair: line.replace(*pair), put, line) + b"\n" for line in lines]
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ class Backlog:
         self._records = 0
         self._bytes = 0
         self._taken = 0
+        self._out = 0
         self.closing = False
         """Whether nothing more will come, so that a batch need not be full."""
 
@@ -139,6 +140,7 @@ class Backlog:
     def advance(self, item: Item, now: float) -> None:
         """Add an item again, as what follows on what it was; it keeps its user's place."""
         item.advance()
+        self._out -= 1
         self._records += 1
         self._bytes += len(item.body)
         self._make_ready(item, now)
@@ -183,23 +185,33 @@ class Backlog:
         """
         ready = next((each for each in self._ready.values() if each.is_filled), None)
         if ready is None and (self.closing or self.full or now >= self.due_at):
-            ready = self._longest_waiting()
+            ready = self._longest_waiting(now)
         if ready is None:
             return None
         items = ready.take()
         self._records -= len(items) + sum([len(item.folded) - 1 for item in items if item.folded])
         self._bytes -= sum([len(item.body) for item in items])
         self._taken += 1
+        self._out += len(items)
         return Batch(self._run_id, str(self._taken), items)
 
-    def _longest_waiting(self) -> _Ready | None:
-        """Return the kind whose first item has waited longest, if one waits."""
-        waiting = [ready for ready in self._ready.values() if ready.since]
+    def _longest_waiting(self, now: float) -> _Ready | None:
+        """Return the kind whose first item has waited longest, if one waits.
+
+        What comes one by one from steps before it waits until there are none, to fill a request.
+        """
+        is_due = now >= self.due_at
+        waiting = [
+            ready
+            for ready in self._ready.values()
+            if ready.since and (is_due or not self._out or not ready.kind.gathers)
+        ]
         return min(waiting, key=lambda ready: next(iter(ready.since.values())), default=None)
 
     def release(self, items: Iterable[Item], now: float) -> None:
         """Free settled items' identities: the next in their queues may leave."""
         for item in items:
+            self._out -= 1
             for identity in item.identities:
                 queue = self._queues[identity]
                 if len(queue) == 1:

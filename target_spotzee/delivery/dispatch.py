@@ -183,7 +183,7 @@ class Dispatcher:
             self._backlog.release(batch.items, self._clock())
             return
         if self._snapshot is not None and isinstance(outcome, Delivered) and outcome.opt_outs:
-            self._snapshot.opted_out(batch.items[0].identities[0], outcome.opt_outs)
+            self._snapshot.leavers.opted_out(batch.items[0].identities[0], outcome.opt_outs)
         is_there = isinstance(outcome, Delivered) and outcome.is_there
         verdict = judge(batch, outcome, self._max_retry_seconds)
         self._carry_out(batch, verdict, is_there=is_there)

@@ -149,7 +149,7 @@ class Mirror:
         if identity is None:
             stream.tour.flaw = "a record was rejected that names nobody"
             return
-        self._snapshot.spare([identity])
+        self._snapshot.leavers.shown([identity])
         entry = self._snapshot.entries.of(identity).get(stream.number)
         if entry is not None:
             stream.now.add(entry.number)
@@ -163,7 +163,7 @@ class Mirror:
     @property
     def has_leavers(self) -> bool:
         """Whether anybody is to be removed."""
-        return self._snapshot.has_due and not self._is_cut
+        return self._snapshot.leavers.are_due and not self._is_cut
 
     def leavers(self) -> Iterator[Item]:
         """Yield a removal for each user who has left."""
@@ -206,8 +206,7 @@ class Mirror:
             for each in undecided
         ]
         known = self._known = snapshot.entries.find(identities)
-        snapshot.spare(identities)
-        self._back = snapshot.returns(identities)
+        self._back = snapshot.leavers.shown(identities)
         try:
             for each in undecided:
                 if isinstance(each, Unread):

@@ -89,7 +89,7 @@ class Removals:
         seen = stream.now.__contains__
         if how == "keep" or self._may_go(stream, how, seen):
             if how != "keep":
-                self.snapshot.journal(stream, seen, how)
+                self.snapshot.leavers.judge(stream.number, seen, how)
             stream.end_pass()
         elif stream.tour.flaw is not None:
             stream.drop_pass()
@@ -116,15 +116,15 @@ class Removals:
                 self._may_go(stream, how, lambda _: False)
             return
         if how != "keep" and tour.before is not None and self._may_go(stream, how, seen):
-            if how == "delete" and not (self.is_confirmed or tour.has_passed):
-                how = "mark"
+            is_sure = how == "mark" or self.is_confirmed or tour.has_passed
+            if not is_sure and any(self.snapshot.leavers.missing(stream.number, seen)):
                 logger.warning(
                     "stream %r: users missing from two passes are marked and not deleted, since"
                     " both passes ended at the same place, as those of a broken tap would; %s",
                     stream.name,
                     _ANYTHING,
                 )
-            self.snapshot.journal(stream, seen, how)
+            self.snapshot.leavers.judge(stream.number, seen, how if is_sure else "mark")
         if tour.flaw is None:
             stream.end_pass()
         else:
@@ -132,11 +132,11 @@ class Removals:
 
     def _may_go(self, stream: Stream, how: str, seen: Callable[[int], bool]) -> bool:
         """Say whether no guard is in the way of those that are missing."""
-        missing, nameless = self.snapshot.missing(stream, seen)
+        missing, nameless = self.snapshot.leavers.missing(stream.number, seen)
         of_stream = f"stream {stream.name!r}"
         if nameless:
             logger.warning(
-                "%s: %s users that left are known by an anonymous_id only, by which Spotzee"
+                "%s: %s of the users that left are known by an anonymous_id only, by which Spotzee"
                 " removes nobody",
                 of_stream,
                 f"{nameless:,}",
@@ -167,7 +167,7 @@ class Removals:
     def due(self) -> Iterator[Item]:
         """Yield a removal for each user that is to be removed, those of earlier runs included."""
         at = self.now().isoformat(timespec="seconds")
-        for identity, number, spelling, how in self.snapshot.due():
+        for identity, number, spelling, how in self.snapshot.leavers.due():
             name = self.snapshot.streams.by_number(number).name
             config = self.configs.find(name)
             if config is None or config.removed_users == "keep":  # they were not when it was due

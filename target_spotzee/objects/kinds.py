@@ -68,6 +68,7 @@ class Kind:
         supersedes: Whether a newer item of a user makes older rejects of the same stream needless.
         then: What the items go on as, once this is done; ``None`` where that settles them.
         parameter: The query's parameter that carries each item, where none is in a body.
+        gathers: Whether its items come one by one from a step before, and wait for one another.
         removes: How it removes a user that left the source, if it is a step in that: ``mark`` or
             ``delete``.
         is_patient: Whether a user that is not there may only not be seen yet.
@@ -86,6 +87,7 @@ class Kind:
     supersedes: bool
     then: Kind | None = None
     parameter: str | None = None
+    gathers: bool = False
     removes: str | None = None
     is_patient: bool = False
     max_items: int = MAX_ITEMS
@@ -165,7 +167,7 @@ PROJECT = Kind(
 """The question which project the key belongs to."""
 
 _PRESENCE = replace(PROJECT, name="removals", path="/users/{}", answered=Answered.THERE)
-_MARKS = replace(USERS_BATCH, name="removals", fold=None, removes="mark")
+_MARKS = replace(USERS_BATCH, name="removals", fold=None, removes="mark", gathers=True)
 _UNTIL_GONE = replace(_PRESENCE, answered=Answered.GONE, supersedes=True, removes="delete")
 _DELETES = replace(
     _UNTIL_GONE,
@@ -174,6 +176,7 @@ _DELETES = replace(
     answered=Answered.QUEUED,
     then=_UNTIL_GONE,
     parameter="user_id",
+    gathers=True,
     max_items=MAX_ITEMS,
     max_bytes=MAX_QUERY_BYTES,
 )

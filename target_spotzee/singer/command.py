@@ -264,7 +264,7 @@ def _wired(
         return make_target(
             dry_run=dry_run,
             limit=options.limit,
-            asked=Asked(options.confirm_removals, options.adopt_snapshot),
+            asked=Asked(options.confirm_removals, options.adopt_snapshot, options.check),
             # A null is as good as not set; the SDK fails on some.
             config={name: value for name, value in given.config.items() if value is not None},
             parse_env_config=given.parse_env,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -18,6 +19,13 @@ from target_spotzee.singer.routes import Route
 from target_spotzee.singer.sink import SpotzeeSink
 from target_spotzee.snapshot.digests import digest_of_line, recipe
 from target_spotzee.snapshot.unread import Unread
+
+_MAKERS = ("target-spotzee", "email-validator", "langcodes", "phonenumberslite", "tzdata")
+"""What a record is mapped to can differ from one release of these to the next."""
+
+
+def _versions() -> list[str]:
+    return [version(name) for name in _MAKERS]
 
 
 class KnownLines:
@@ -46,7 +54,7 @@ class KnownLines:
         self._sink = sink
         self._loader = loader
         self._issue = settlement.issue
-        self._recipe = recipe(sink.stream_config, route.origin.schema, sink.kind.path)
+        self._recipe = recipe(sink.stream_config, route.origin.schema, sink.kind.path, *_versions())
         only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
             only_id, float_hook=Decimal

@@ -82,6 +82,8 @@ class SnapshotFile:
         self._is_dry = is_dry
         where = str(path)
         if is_dry and not path.exists():
+            if not os.access(path.parent, os.W_OK):
+                raise SettingsError("snapshot_path: can't be made in its folder")
             where = ":memory:"
         else:
             _make(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from target_spotzee.records import Ids
 from target_spotzee.snapshot.digests import digest, fingerprints, is_sampled
 from target_spotzee.snapshot.entries import (
     CLOSED,
-    MOST_LOOKED_UP,
     ONCE_MORE,
     UNKNOWN,
     Entries,
@@ -27,6 +25,7 @@ from target_spotzee.snapshot.entries import (
 from target_spotzee.snapshot.explanation import explain
 from target_spotzee.snapshot.file import SnapshotFile
 from target_spotzee.snapshot.history import History
+from target_spotzee.snapshot.leavers import Leavers
 from target_spotzee.snapshot.streams import Stream, Streams
 
 _MOST_UNWRITTEN = 10_000
@@ -50,6 +49,11 @@ class Snapshot:
     Attributes:
         streams: The streams.
         entries: The users.
+        leavers: Those who left the source.
+        run: The run's number.
+        first_request: The number of its first request.
+        stale: What was confirmed by this request or an older one is sent again.
+        has_links: Whether any two ids are known to be one user's.
     """
 
     def __init__(
@@ -70,17 +74,10 @@ class Snapshot:
         self._requests: list[tuple[int, int, int, str | None]] = []
         self._rejects: dict[Key, tuple[str, int, int, str]] = {}
         self._links: dict[tuple[str, str], None] = {}
-        self._removed: list[tuple[str, int, str | None, str, int]] = []
-        self._returning: set[str] = set()
-        self._back: list[tuple[str]] = []
-        self._done: list[Key] = []
-        self._opt_outs: list[tuple[bytes, int]] = []
-        self.has_links, self.has_due, self.has_removed = (
-            bool(self._file.rows(f"SELECT 1 FROM {table} LIMIT 1"))  # noqa: S608 - a name of ours
-            for table in ("links", "due", "removed")
-        )
+        self.has_links = bool(self._file.rows("SELECT 1 FROM links LIMIT 1"))
         self._history = History(self._file)
         self.run = self._history.begin(run_id, now())
+        self.leavers = Leavers(self._file, self.run)
         ((latest,),) = self._file.rows(
             "SELECT max(coalesce((SELECT max(number) FROM requests), 0),"
             " coalesce((SELECT max(number) FROM open), 0))"
@@ -136,7 +133,9 @@ class Snapshot:
             if batch.kind.removes:  # whoever comes back is sent whole, in every stream
                 has_removals = True
                 for item in batch.items:
-                    self._removing(item, batch.kind.removes)
+                    key = self._key(item)
+                    self.doubt(key[0])
+                    self.leavers.begin(key, spelling(key[0], item.ids), batch.kind.removes)
                 continue
             self._latest += 1
             self._batches[batch.family] = self._latest
@@ -147,19 +146,31 @@ class Snapshot:
         if has_removals or self.entries.has_new_batches:
             self.write(everything=has_removals or self.entries.unwritten > _MOST_UNWRITTEN)
 
-    def _removing(self, item: Item, how: str) -> None:
-        """Note that a user may be removed from now on: should it return, it is sent whole."""
-        identity = item.identities[0]
-        self.doubt(identity)
-        stream = self.streams.get(item.ticket.origin.stream).number
-        self._removed.append((identity, stream, spelling(identity, item.ids), how, self.run))
-        self.has_removed = True
-
     def may_be_unseen(self, identity: str, entry: Entry) -> bool:
         """Say whether a write of a user may have been accepted and not be readable yet."""
         if entry.doubt != UNKNOWN:
             return False
         return entry.request > self._seen_by_now or identity in self.entries.reopened
+
+    def removed(self, item: Item) -> None:
+        """Note that a user is gone, or marked."""
+        identity, number = self._key(item)
+        entry = self.entries.forget(identity, number)
+        if entry is not None:
+            stream = self.streams.by_number(number)
+            stream.now.discard(entry.number)
+            stream.before.discard(entry.number)
+        self.leavers.end((identity, number))
+
+    def count(self, stream: Stream) -> int:
+        """Return how many users a stream is known to have."""
+        ((known,),) = self._file.rows(
+            "SELECT count(*) FROM users WHERE stream = ?", [stream.number]
+        )
+        return int(known)
+
+    def _key(self, item: Item) -> Key:
+        return item.identities[0], self.streams.get(item.ticket.origin.stream).number
 
     def _keys(self, item: Item) -> Iterator[Key]:
         """Yield which entries an item is about."""
@@ -177,8 +188,7 @@ class Snapshot:
         confirms = batch.kind.confirms
         for item in items:
             identity = item.identities[0]
-            if identity in self._returning:
-                self._come_back(identity)
+            self.leavers.confirmed(identity)
             known = self.entries.of(identity)
             for body, ticket in item.parts:
                 stream = self.streams.get(ticket.origin.stream)
@@ -198,11 +208,6 @@ class Snapshot:
         self._requests.append(
             (number, self.run, int(self._now().timestamp()), batch.attempts.request_id)
         )
-
-    def _come_back(self, identity: str) -> None:
-        self._returning.discard(identity)
-        self._removed = [row for row in self._removed if row[0] != identity]
-        self._back.append((identity,))
 
     def _doubt_of(self, entry: Entry, *, is_doubtful: bool) -> int:
         """Return the doubt that is left once a user is confirmed."""
@@ -246,103 +251,6 @@ class Snapshot:
         rows = self._file.rows("SELECT external FROM links WHERE anonymous = ?", [anonymous])
         return list(dict.fromkeys([*recent, *(external for (external,) in rows)]))
 
-    # Who is removed
-
-    def count(self, stream: Stream) -> int:
-        """Return how many users a stream is known to have."""
-        ((known,),) = self._file.rows(
-            "SELECT count(*) FROM users WHERE stream = ?", [stream.number]
-        )
-        return int(known)
-
-    def missing(self, stream: Stream, seen: Callable[[int], bool]) -> tuple[int, int]:
-        """Return how many users of a stream were not seen and are in no other stream.
-
-        Returns:
-            Those with an external_id, and those without.
-        """
-        with self._file.function("seen", seen):
-            ((missing, nameless),) = self._file.rows(
-                f"SELECT count(*), count(*) FILTER (WHERE identity < 'e') FROM users {_MISSING}"  # noqa: S608 - ours
-                f" AND NOT {_ELSEWHERE}",
-                [stream.number],
-            )
-        return missing - nameless, nameless
-
-    def journal(self, stream: Stream, seen: Callable[[int], bool], how: str) -> None:
-        """Write down whom to remove; whoever another stream still has is just forgotten here."""
-        with self._file.function("seen", seen), self._file.transaction() as file:
-            file.write(
-                f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
-                [(stream.number,)],
-            )
-            file.write(
-                "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM users"  # noqa: S608 - ours
-                f" {_MISSING} AND identity > 'e'",
-                [(how, stream.number)],
-            )
-            if how == "delete":  # those that were only marked, for want of proof
-                file.write(
-                    "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, 'delete' FROM"
-                    " removed WHERE stream = ? AND how = 'mark'",
-                    [(stream.number,)],
-                )
-        self.has_due = True
-
-    def due(self) -> Iterator[tuple[str, int, str | None, str]]:
-        """Yield who is to be removed: identity, stream, spelling, and how."""
-        after: tuple[str, int] = ("", -1)
-        while rows := self._file.rows(
-            "SELECT identity, stream, spelling, how FROM due WHERE (identity, stream) > (?, ?)"
-            " ORDER BY identity, stream LIMIT ?",
-            [*after, MOST_LOOKED_UP],
-        ):
-            yield from rows
-            after = rows[-1][0], rows[-1][1]
-
-    def removed(self, item: Item) -> None:
-        """Note that a user is gone, or marked."""
-        identity = item.identities[0]
-        stream = self.streams.get(item.ticket.origin.stream)
-        entry = self.entries.forget(identity, stream.number)
-        if entry is not None:
-            stream.now.discard(entry.number)
-            stream.before.discard(entry.number)
-        self._done.append((identity, stream.number))
-
-    def returns(self, identities: Sequence[str]) -> set[str]:
-        """Return which of these users were removed before; once confirmed, they are back."""
-        if not self.has_removed:
-            return set()
-        back = {identity for identity, *_ in self._removed} & set(identities)
-        back |= self._among("removed", identities)
-        self._returning |= back
-        return back
-
-    def spare(self, identities: Sequence[str]) -> None:
-        """Take users who were shown again off the list of those to be removed."""
-        if self.has_due:
-            spared = self._among("due", identities)
-            if spared:
-                with self._file.transaction() as file:
-                    file.write("DELETE FROM due WHERE identity = ?", [(each,) for each in spared])
-
-    def _among(self, table: str, identities: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        for start in range(0, len(identities), MOST_LOOKED_UP):
-            part = identities[start : start + MOST_LOOKED_UP]
-            rows = self._file.rows(
-                f"SELECT identity FROM {table} WHERE identity IN ({', '.join('?' * len(part))})",  # noqa: S608 - a name of ours
-                part,
-            )
-            found.update(identity for (identity,) in rows)
-        return found
-
-    def opted_out(self, identity: str, types: Iterable[int]) -> None:
-        """Keep what a user opted out of before it is deleted; see `sent`."""
-        user = hashlib.blake2b(identity.encode(), digest_size=16).digest()
-        self._opt_outs += [(user, type_) for type_ in types]
-
     # What it tells
 
     def explain(self, id_: str) -> list[dict[str, Any]]:
@@ -371,21 +279,8 @@ class Snapshot:
             file.write("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", self._requests)
             file.write("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", self._rejects.values())
             file.write("INSERT OR IGNORE INTO links VALUES (?, ?)", self._links)
-            file.write("DELETE FROM removed WHERE identity = ?", self._back)
-            file.write("INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?)", self._removed)
-            file.write(
-                "DELETE FROM due WHERE identity = ? AND stream = ?",
-                self._done,
-            )
-            file.write("INSERT OR IGNORE INTO opt_outs VALUES (?, ?)", self._opt_outs)
-        for written in (
-            self._requests,
-            self._back,
-            self._removed,
-            self._done,
-            self._opt_outs,
-        ):
-            written.clear()
+            self.leavers.write()
+        self._requests.clear()
         self._rejects.clear()
         self._links.clear()
 
@@ -398,13 +293,6 @@ class Snapshot:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-_MISSING = "WHERE stream = ? AND NOT seen(number)"
-_ELSEWHERE = (
-    "EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
-    " AND other.stream <> users.stream)"
-)
 
 
 def spelling(identity: str, ids: Ids) -> str | None:

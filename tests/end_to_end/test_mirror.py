@@ -13,7 +13,7 @@ from target_spotzee.api import waits
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import tap
 from tests.played import SECRET, Ended, Played
-from tests.process import assert_adds_up
+from tests.process import Target, assert_adds_up
 
 Rows = dict[str, dict[str, Any]]
 
@@ -458,3 +458,140 @@ def test_the_summary_has_the_figures(nights: Nights) -> None:
     assert json.dumps(summary["removed"]) == json.dumps(
         {"deleted": 0, "marked": 0, "held_back": 0, "why": None}
     )
+
+
+@pytest.mark.parametrize("how", ["mark", "delete"])
+def test_many_are_deleted_in_few_requests(nights: Nights, how: str) -> None:
+    nights.show(people(300), 1, removed_users=how)
+    nights.written()
+    gone = [f"u{number}" for number in range(120)]
+    ended = nights.show(without(people(300), *gone), 2, removed_users=how, max_removed_percent=100)
+    assert ended.summary["removed"]["deleted" if how == "delete" else "marked"] == 120
+    assert len(nights.written()) <= 4
+
+
+def test_a_marked_user_that_is_shown_again_is_not_deleted_though_it_is_rejected(
+    nights: Nights,
+) -> None:
+    weak = {"customers": {"complete_pass": True, "removed_users": "delete"}}
+    some = without(people(20), "u3")
+    for rows in (people(20), some, some):
+        nights.show(rows, streams=weak)
+    assert nights.users["u3"]["data"]["removed_at"]
+    nights.sandbox.faults.replace(refusing("u3"))
+    assert nights.show({**some, "u3": {}, "v": {}}, streams=weak).code == 3
+    nights.sandbox.faults.replace([])
+    config = {"streams": {"customers": {"removed_users": "delete"}}}
+    ended = nights.show({**some, "v": {}, "w": {}}, 7, **config)
+    assert ended.summary["removed"]["deleted"] == 0
+    assert "u3" in nights.users
+
+
+def test_removals_that_a_run_did_not_come_to_are_done_by_the_next(nights: Nights) -> None:
+    nights.show(people(20), 1, removed_users="delete")
+    nights.sandbox.faults.replace([Fault(effect="status", status=503, method="DELETE", first=99)])
+    ended = nights.show(without(people(20), "u3"), 2, removed_users="delete")
+    assert (ended.code, ended.out) == (1, '{"version": 2}\n')
+    nights.sandbox.faults.replace([])
+    ended = nights.load(tap.state({"version": 2}), removed_users="delete")
+    assert (ended.code, ended.summary["removed"]["deleted"]) == (0, 1)
+    assert "u3" not in nights.users
+
+
+def test_who_is_back_before_the_removal_was_done_stays(nights: Nights) -> None:
+    nights.show(people(20), 1, removed_users="delete")
+    nights.sandbox.faults.replace([Fault(effect="status", status=503, method="DELETE", first=99)])
+    assert nights.show(without(people(20), "u3"), 2, removed_users="delete").code == 1
+    nights.sandbox.faults.replace([])
+    ended = nights.show(people(20), 3, removed_users="delete")
+    assert (ended.code, ended.summary["removed"]["deleted"]) == (0, 0)
+    assert nights.users["u3"]["email"] == "a3@example.test"
+
+
+def test_only_who_can_be_read_is_deleted_and_then_read_until_gone(nights: Nights) -> None:
+    nights.sandbox.options.delete_delay = 0.3
+    nights.show(people(20), 1, removed_users="delete")
+    before = len(nights.sandbox.requests)
+    ended = nights.show(without(people(20), "u3"), 2, removed_users="delete")
+    assert ended.code == 0
+    seen = [(each.method, each.path) for each in nights.sandbox.requests[before:]]
+    read = ("GET", "/api/client/users/u3")
+    deleted = seen.index(("DELETE", "/api/client/users"))
+    assert read in seen[:deleted]
+    assert seen[deleted + 1 :].count(read) >= 2
+    assert "u3" not in nights.users
+
+
+class TestCommands:
+    """By the command itself, as a person gives it."""
+
+    @pytest.fixture
+    def config(self, target: Target) -> Path:
+        path = str(target.folder / "snapshot.db")
+        lines = [SCHEMA, row("Ada", plan="a"), row("b", plan="b"), tap.state({"n": 1})]
+        assert target.run(lines, snapshot_path=path).exit_code == 0
+        assert target.run(lines, snapshot_path=path).records == {"read": 2, "unchanged": 2}
+        return target.configure(snapshot_path=path)
+
+    def test_explain(self, target: Target, config: Path) -> None:
+        told = target.command(["--config", str(config), "--explain", "ADA"])
+        assert (told.returncode, "is sent if it has changed" in told.stdout) == (0, True)
+        told = target.command(["--config", str(config), "--explain", "Ada", "--format", "json"])
+        (known,) = json.loads(told.stdout)["streams"]
+        assert known["stream"] == "customers"
+        assert known["confirmed"]["request_id"].startswith("req_")
+        assert known["unchanged"]["run_id"] != known["confirmed"]["run_id"]
+
+    def test_explain_nobody(self, target: Target, config: Path) -> None:
+        told = target.command(["--config", str(config), "--explain", "nobody"])
+        assert (told.returncode, told.stdout) == (0, "the snapshot does not know this user\n")
+
+    def test_history(self, target: Target, config: Path) -> None:
+        told = target.command(["--config", str(config), "--history", "--format", "json"])
+        found = [
+            (run["read"], run["unchanged"], run["exit_code"]) for run in json.loads(told.stdout)
+        ]
+        assert found == [(2, 2, 0), (2, 0, 0)]
+
+    def test_neither_works_without_a_snapshot(self, target: Target) -> None:
+        config = target.configure()
+        for option in (["--history"], ["--explain", "Ada"]):
+            told = target.command(["--config", str(config), *option])
+            assert (told.returncode, "needs snapshot_path" in told.stderr) == (2, True)
+
+    def test_check_changes_nothing(self, target: Target, config: Path) -> None:
+        before = (target.folder / "snapshot.db").read_bytes()
+        told = target.command(["--config", str(config), "--check"])
+        assert told.returncode == 0
+        assert "ok     the snapshot is this project's" in told.stdout
+        assert (target.folder / "snapshot.db").read_bytes()[100:] == before[100:]
+
+    def test_a_dry_run_tells_what_changed_and_changes_nothing(
+        self, target: Target, config: Path
+    ) -> None:
+        before = (target.folder / "snapshot.db").read_bytes()
+        lines = SCHEMA + row("Ada", plan="a") + row("b", plan="x") + row("c", plan="c")
+        told = target.command(["--config", str(config), "--dry-run"], stdin=lines)
+        assert told.returncode == 0
+        assert "new 1, changed 1, unchanged 1" in told.stdout
+        assert "data.plan 1" in told.stdout
+        assert (target.folder / "snapshot.db").read_bytes()[100:] == before[100:]
+
+    def test_another_key_of_a_project_that_is_not_told_is_refused_until_it_is_adopted(
+        self, tmp_path: Path
+    ) -> None:
+        with Sandbox(keys={"sk_one": "editor", "sk_two": "editor"}) as sandbox:
+            sandbox.faults.replace([Fault(effect="status", status=404, path="/me")])
+            target = Target(tmp_path, sandbox.api_url, "sk_one")
+            path = str(tmp_path / "snapshot.db")
+            lines = [SCHEMA, row("a")]
+            assert target.run(lines, snapshot_path=path).exit_code == 0
+            refused = target.run(lines, snapshot_path=path, api_key="sk_two")
+            assert refused.exit_code == 2
+            assert "--adopt-snapshot" in refused.stderr
+            config = target.configure(snapshot_path=path, api_key="sk_two")
+            adopted = target.command(
+                ["--config", str(config), "--adopt-snapshot"], stdin="".join(lines)
+            )
+            assert adopted.returncode == 0
+            assert target.run(lines, snapshot_path=path, api_key="sk_two").exit_code == 0

@@ -67,7 +67,7 @@ def wired(api: Sandbox, config: dict[str, Any]) -> TargetSpotzee | None:
     """Return a target, or nothing for settings that are refused in one line."""
     given_ = {"api_key": "sk_x", "api_url": api.api_url, "max_retry_seconds": 0, **config}
     try:
-        target = command._wired(TargetSpotzee, ConfigInput(given_), None, None)
+        target = command._wired(TargetSpotzee, ConfigInput(given_), None, command.Options())
     except SettingsError as error:
         assert "\n" not in str(error)  # noqa: PT017 - either is right
         return None

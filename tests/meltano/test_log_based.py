@@ -54,22 +54,20 @@ def run(project: Project, sandbox: Sandbox) -> Asked:
 
 
 def rows(postgres: Postgres) -> dict[str, dict[str, Any]]:
-    """Return the users that rows become, but for moments: the log writes them in its own way."""
-    found = {}
-    for row in postgres.rows("customers"):
-        user = customers.expected("customers", row)
-        del user["data"]["updated_at"]
-        found[user["external_id"]] = user
-    return found
+    """Return the users that rows become."""
+    found = (customers.expected("customers", row) for row in postgres.rows("customers"))
+    return {user["external_id"]: _comparable(user) for user in found}
 
 
 def users(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    """Return the users, but for moments, and for what tells of one that has come back."""
-    found = sandbox.users
-    for user in found.values():
-        del user["data"]["updated_at"]
-        assert user["data"].pop("removed_at", None) is None
-    return found
+    return {key: _comparable(user) for key, user in sandbox.users.items()}
+
+
+def _comparable(user: dict[str, Any]) -> dict[str, Any]:
+    """Leave out moments, which the log writes in its own way, and what one that came back has."""
+    data = {name: value for name, value in user["data"].items() if name != "updated_at"}
+    assert data.pop("removed_at", None) is None
+    return {**user, "data": data}
 
 
 def ids(*numbers: int) -> set[str]:

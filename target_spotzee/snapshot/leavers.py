@@ -1,0 +1,158 @@
+"""Who has left the source: who is missing, who is to be removed, who was, and who came back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from target_spotzee.snapshot.entries import MOST_LOOKED_UP, Key
+from target_spotzee.snapshot.file import SnapshotFile
+
+_MISSING = "WHERE stream = ? AND NOT seen(number)"
+_ELSEWHERE = (
+    "EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
+    " AND other.stream <> users.stream)"
+)
+_MARKED = "mark"
+_RETURNED = "returned"
+"""Was marked, and was shown again since."""
+
+
+class Leavers:
+    """The users that left, in every stream.
+
+    A removal is written down before it begins, and crossed out when it is done. Whoever was removed
+    is remembered: should the user come back, it is sent whole.
+
+    Args:
+        file: Where they are kept.
+        run: The number of the run.
+    """
+
+    def __init__(self, file: SnapshotFile, run: int) -> None:
+        self._file = file
+        self._run = run
+        self._begun: list[tuple[str, int, str | None, str, int]] = []
+        self._done: list[Key] = []
+        self._returning: set[str] = set()
+        self._back: list[tuple[str]] = []
+        self._opt_outs: list[tuple[bytes, int]] = []
+        self.are_due, self._are_known = (
+            bool(file.rows(f"SELECT 1 FROM {table} LIMIT 1"))  # noqa: S608 - a name of ours
+            for table in ("due", "removed")
+        )
+
+    def missing(self, stream: int, seen: Callable[[int], bool]) -> tuple[int, int]:
+        """Return how many users of a stream were not seen and are in no other stream.
+
+        Returns:
+            Those with an external_id, and those without.
+        """
+        with self._file.function("seen", seen):
+            ((missing, nameless),) = self._file.rows(
+                f"SELECT count(*), count(*) FILTER (WHERE identity < 'e') FROM users {_MISSING}"  # noqa: S608 - ours
+                f" AND NOT {_ELSEWHERE}",
+                [stream],
+            )
+        return missing - nameless, nameless
+
+    def judge(self, stream: int, seen: Callable[[int], bool], how: str) -> None:
+        """Write down whom to remove; whoever another stream still has is just forgotten here."""
+        with self._file.function("seen", seen), self._file.transaction() as file:
+            file.write(
+                f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
+                [(stream,)],
+            )
+            file.write(
+                "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM users"  # noqa: S608 - ours
+                f" {_MISSING} AND identity > 'e'",
+                [(how, stream)],
+            )
+            if how != _MARKED:  # those that were only marked, for want of proof
+                file.write(
+                    "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM removed"
+                    " WHERE stream = ? AND how = ? AND NOT EXISTS"
+                    " (SELECT 1 FROM users WHERE users.identity = removed.identity)",
+                    [(how, stream, _MARKED)],
+                )
+        self.are_due = True
+
+    def due(self) -> Iterator[tuple[str, int, str | None, str]]:
+        """Yield who is to be removed: identity, stream, spelling, and how."""
+        after: tuple[str, int] = ("", -1)
+        while rows := self._file.rows(
+            "SELECT identity, stream, spelling, how FROM due WHERE (identity, stream) > (?, ?)"
+            " ORDER BY identity, stream LIMIT ?",
+            [*after, MOST_LOOKED_UP],
+        ):
+            yield from rows
+            after = rows[-1][0], rows[-1][1]
+
+    def begin(self, key: Key, spelling: str | None, how: str) -> None:
+        """Note that a removal is about to leave."""
+        self._begun.append((*key, spelling, how, self._run))
+        self._are_known = True
+
+    def end(self, key: Key) -> None:
+        """Note that a removal is done."""
+        self._done.append(key)
+
+    def shown(self, identities: Sequence[str]) -> set[str]:
+        """Note users that the source shows: those who were to be removed are not.
+
+        Returns:
+            Those who were removed before.
+        """
+        if self.are_due:
+            spared = self._among("due", identities)
+            if spared:
+                with self._file.transaction() as file:
+                    file.write("DELETE FROM due WHERE identity = ?", [(each,) for each in spared])
+        if not self._are_known:
+            return set()
+        if self._begun:
+            with self._file.transaction():
+                self._write_begun()
+        back = self._among("removed", identities)
+        self._returning |= back
+        return back
+
+    def confirmed(self, identity: str) -> None:
+        """Note that a user was sent; if it was removed before, it is back."""
+        if identity in self._returning:
+            self._returning.discard(identity)
+            self._back.append((identity,))
+
+    def opted_out(self, identity: str, types: Iterable[int]) -> None:
+        """Keep what a user opted out of before it is deleted."""
+        user = hashlib.blake2b(identity.encode(), digest_size=16).digest()
+        self._opt_outs += [(user, type_) for type_ in types]
+
+    def write(self) -> None:
+        """Write what the file does not have yet; in a transaction."""
+        self._file.write(
+            "UPDATE removed SET how = ? WHERE identity = ?",
+            [(_RETURNED, identity) for identity in self._returning],
+        )
+        self._file.write("DELETE FROM removed WHERE identity = ?", self._back)
+        self._write_begun()
+        self._file.write("DELETE FROM due WHERE identity = ? AND stream = ?", self._done)
+        self._file.write("INSERT OR IGNORE INTO opt_outs VALUES (?, ?)", self._opt_outs)
+        self._back.clear()
+        self._done.clear()
+        self._opt_outs.clear()
+
+    def _write_begun(self) -> None:
+        self._file.write("INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?)", self._begun)
+        self._begun.clear()
+
+    def _among(self, table: str, identities: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(identities), MOST_LOOKED_UP):
+            part = identities[start : start + MOST_LOOKED_UP]
+            rows = self._file.rows(
+                f"SELECT identity FROM {table} WHERE identity IN ({', '.join('?' * len(part))})",  # noqa: S608 - ours
+                part,
+            )
+            found.update(identity for (identity,) in rows)
+        return found
