@@ -81,7 +81,7 @@ docs: $(READY) $(TAP_READY)
 	@$(BIN)/python -m tests.meltano.definition
 
 # MIRROR=1 measures the snapshot instead, with a million users; USERS=20000 gives a rough idea, and
-# USERS=10000000 measures all there is (an hour, 15 GB of the temporary folder).
+# USERS=10000000 measures all there is (an hour, 1 GB of the temporary folder).
 bench: $(READY)
 	@$(BIN)/python -m benchmarks$(if $(MIRROR),.mirror $(if $(USERS),--users $(USERS)), $(if $(QUICK),--quick))
 

@@ -167,13 +167,19 @@ class Loader:
             self._decide()
             self._mirror.refuse(ticket, ids)
 
-    def checkpoint(self, state: str) -> None:
-        """Note a state of the tap's, and print it if it is safe already."""
-        if self._mirror is not None:
-            self._decide()
-            self._mirror.checkpoint()
+    def checkpoint(self, state: str, unfinished: frozenset[str] = frozenset()) -> None:
+        """Note a state of the tap's, and print it if it is safe already.
+
+        Args:
+            state: As the tap wrote it.
+            unfinished: The streams that it says are not read to their end.
+        """
         self._settlement.checkpoint(state)
-        self._settlement.publish()
+        if self._mirror is None:
+            self._settlement.publish()
+        else:  # each state that is printed costs a wait for the disk, so not each is
+            self._mirror.checkpoint(unfinished)
+            self._count(len(state))
 
     def wait_for_input(self, fd: int) -> None:
         """Do what is due until a descriptor can be read.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from target_spotzee import codec
-from target_spotzee.delivery.removals import Removals
+from target_spotzee.delivery.removals import Removals, Shown
 from target_spotzee.mapping.users import identities_of
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import Payload, patient
@@ -87,12 +87,15 @@ class Mirror:
         self._adopt = adopt
         self._is_dry = is_dry
         self._is_cut = is_cut
-        self._undecided: list[tuple[Item, Payload] | Unread] = []
+        self._undecided: list[tuple[Item, Payload] | Unread | frozenset[str]] = []
+        """Records in the order in which they were read, and states by what they say."""
         self._known: Known | None = None
         self._back: set[str] = set()
         self._unchanged: list[tuple[Ticket, Ids]] = []
         self._others: dict[int, frozenset[int]] = {}
         self._claimed: set[str] = set()
+        self._activated: set[str] = set()
+        self._partial: set[str] = set()
         self.found: defaultdict[str, Found] = defaultdict(Found)
         self.is_bound = is_dry
 
@@ -129,17 +132,27 @@ class Mirror:
         """Note an ACTIVATE_VERSION."""
         if self._is_cut:
             return
-        self._snapshot.streams.get(stream).activate(version, self._snapshot.run)
-        self._claimed.add(stream)
+        if self._snapshot.streams.get(stream).activate(version, self._snapshot.run):
+            self._activated.add(stream)
 
     def is_partial(self, stream: str) -> None:
         """Note that what is shown of a stream is only what changed."""
-        self._claimed.discard(stream)
+        self._partial.add(stream)
 
-    def checkpoint(self) -> None:
-        """Note a state of the tap's."""
+    def checkpoint(self, unfinished: frozenset[str]) -> None:
+        """Note a state of the tap's, in its place between the records.
+
+        Args:
+            unfinished: The streams that it says are not read to their end.
+        """
+        if self._undecided:
+            self._undecided.append(unfinished)
+        else:
+            self._state(unfinished)
+
+    def _state(self, unfinished: frozenset[str]) -> None:
         for stream in self._snapshot.streams:
-            stream.tour.is_stated = True
+            stream.tour.is_stated = stream.name not in unfinished
 
     def refuse(self, ticket: Ticket, ids: Ids | None) -> None:
         """Note a record that can't be sent; its user, if it names one, was seen."""
@@ -157,7 +170,8 @@ class Mirror:
     def judge(self) -> None:
         """Find out who has left the source, now that its input has ended."""
         if not self._is_cut:
-            for stream, count in self._removals.judge(self._claimed).items():
+            shown = Shown(self._claimed, self._activated, self._partial)
+            for stream, count in self._removals.judge(shown).items():
                 self.found[stream].held_back += count
 
     @property
@@ -204,6 +218,7 @@ class Mirror:
         identities = [
             each.identity if isinstance(each, Unread) else each[0].identities[0]
             for each in undecided
+            if not isinstance(each, frozenset)
         ]
         known = self._known = snapshot.entries.find(identities)
         self._back = snapshot.leavers.shown(identities)
@@ -211,6 +226,8 @@ class Mirror:
             for each in undecided:
                 if isinstance(each, Unread):
                     self._decide_unread(each, known)
+                elif isinstance(each, frozenset):
+                    self._state(each)
                 else:
                     self._decide_item(*each, known)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
@@ -44,6 +44,21 @@ def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[st
     return item
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the input says of how much of its streams it shows, without proof.
+
+    Attributes:
+        whole: Streams of which the settings say that each run shows all.
+        activated: Streams with a new version.
+        partial: Streams of which the state says that only what changed was read.
+    """
+
+    whole: Collection[str]
+    activated: Collection[str]
+    partial: Collection[str]
+
+
 @dataclass(eq=False)
 class Removals:
     """Judges who has left, stream by stream.
@@ -65,11 +80,11 @@ class Removals:
     is_confirmed: bool
     _held_back: Counter[str] = field(default_factory=Counter)
 
-    def judge(self, shown: set[str]) -> Counter[str]:
+    def judge(self, shown: Shown) -> Counter[str]:
         """Write down who is to be removed, or say why nobody is.
 
         Args:
-            shown: The streams that the input claims to have shown whole, without proof.
+            shown: What the input says of its streams.
 
         Returns:
             How many users of which stream were held back.
@@ -80,8 +95,14 @@ class Removals:
             how = config.removed_users if config is not None else "keep"
             if stream.tour.proved_in is not None:
                 self._judge_proved(stream, how)
-            elif stream.name in shown:
-                self._judge_weak(stream, how)
+            elif stream.name in {*shown.whole, *shown.activated}:
+                doubt = self._doubt(stream, shown)
+                if doubt is None:
+                    self._judge_weak(stream, how)
+                elif how != "keep":
+                    logger.warning(
+                        "stream %r: users that left are not looked for: %s", stream.name, doubt
+                    )
         self.snapshot.write()
         return self._held_back
 
@@ -94,24 +115,30 @@ class Removals:
         elif stream.tour.flaw is not None:
             stream.drop_pass()
 
+    def _has_shown(self, stream: Stream) -> bool:
+        return stream.tour.run == self.snapshot.run and not stream.tour.is_over
+
+    def _doubt(self, stream: Stream, shown: Shown) -> str | None:
+        """Return why a stream that was shown without proof may not have been shown whole."""
+        if stream.name in shown.partial:
+            return "its state has the value of a replication key, so the tap reads what changed"
+        if not self._has_shown(stream):
+            return None
+        if stream.name not in shown.whole and not stream.tour.is_versioned:
+            return "its records do not bear the version that the tap activates"
+        if not stream.tour.is_stated:
+            return "no STATE after its last record says that it was read to its end"
+        return None
+
     def _judge_weak(self, stream: Stream, how: str) -> None:
         tour = stream.tour
-        has_shown = tour.run == self.snapshot.run and not tour.is_over
-        if has_shown and not tour.is_stated:
-            if how != "keep":
-                logger.warning(
-                    "stream %r: no STATE follows its last record, so nobody can say that all of it"
-                    " was read; users that are missing are not looked for",
-                    stream.name,
-                )
-            return
         before, now = stream.before, stream.now
         issued = tour.before.issued if tour.before is not None else 0
 
         def seen(number: int) -> bool:
             return number >= issued or number in now or number in before
 
-        if not has_shown:
+        if not self._has_shown(stream):
             if how != "keep":
                 self._may_go(stream, how, lambda _: False)
             return

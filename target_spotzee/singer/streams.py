@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.mapper import PluginMapper, StreamMap
@@ -13,9 +13,11 @@ from target_spotzee.exceptions import InputError, LimitReachedError, MappingErro
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
+from target_spotzee.records import Origin
 from target_spotzee.run import Run, now
 from target_spotzee.schemas.check import RecordCheck
 from target_spotzee.schemas.schema import read_schema
+from target_spotzee.singer import places
 from target_spotzee.singer.batch_files import records_of
 from target_spotzee.singer.known_lines import KnownLines
 from target_spotzee.singer.reader import RawRecord
@@ -25,6 +27,18 @@ from target_spotzee.singer.sink import SpotzeeSink
 
 _RECORDS_PER_LOOK = 500
 """After so many records of a file the main thread looks at what else is due."""
+
+
+class LoadedRoute(NamedTuple):
+    """A route on which something is sent.
+
+    Attributes:
+        origin: The stream.
+        sink: Where it leads.
+    """
+
+    origin: Origin
+    sink: SpotzeeSink
 
 
 class Streams:
@@ -190,26 +204,38 @@ class Streams:
             if isinstance(route.sink, SpotzeeSink):
                 self._loader.activate(route.origin.stream, version)
 
-    def checkpoint(self, value: object) -> None:
-        """Look at a state of the tap's for streams of which it read only what changed.
+    def checkpoint(self, value: object, text: str) -> None:
+        """Note a state of the tap's.
+
+        Args:
+            value: The state.
+            text: The same, to the letter.
 
         Raises:
-            MappingError: The settings say that all of such a stream is read.
+            MappingError: The settings say that all of a stream is read, and the state says that
+                only what changed was.
         """
-        bookmarks = value.get("bookmarks") if isinstance(value, dict) else None
-        for stream, bookmark in bookmarks.items() if isinstance(bookmarks, dict) else ():
-            if stream not in self._routes or not _holds_place(bookmark):
-                continue
-            for route in self._routes[stream]:
-                if not isinstance(route.sink, SpotzeeSink):
-                    continue
+        unfinished: frozenset[str] = frozenset()
+        if self._loader.remembers and isinstance(value, dict):
+            partial, open_ = places.partial(value), places.unfinished(value)
+            for route in self._loaded(partial):
                 if route.sink.stream_config.complete_pass:
                     raise MappingError(
-                        f"stream {stream!r}: complete_pass says that each run reads all of it, but"
-                        " its state has the value of a replication key: the tap reads what"
-                        " changed; take complete_pass out, or have the tap read the full table",
+                        f"stream {route.origin.stream!r}: complete_pass says that each run reads"
+                        " all of it, but its state has the value of a replication key: the tap"
+                        " reads what changed; take complete_pass out, or have the tap read the"
+                        " full table",
                     )
                 self._loader.is_partial(route.origin.stream)
+            unfinished = frozenset(route.origin.stream for route in self._loaded(open_))
+        self._loader.checkpoint(text, unfinished)
+
+    def _loaded(self, streams: Iterable[str]) -> Iterator[LoadedRoute]:
+        """Yield the routes of streams on which something is sent."""
+        for stream in streams:
+            for route in self._routes.get(stream, ()):
+                if isinstance(route.sink, SpotzeeSink):
+                    yield LoadedRoute(route.origin, route.sink)
 
     def load_batch(self, message: Mapping[str, Any]) -> None:
         """Load the records of a BATCH message's files.
@@ -267,18 +293,3 @@ class Streams:
         if not self._left:
             raise LimitReachedError("--limit: reached; what follows was not read")
         self._left -= 1
-
-
-def _holds_place(bookmark: object) -> bool:
-    """Say whether a stream's bookmark tells how far a replication key was read.
-
-    Older taps keep the value under the key's own name; children keep theirs in partitions.
-    """
-    if not isinstance(bookmark, dict):
-        return False
-    key = bookmark.get("replication_key")
-    return (
-        bookmark.get("replication_key_value") is not None
-        or (isinstance(key, str) and bookmark.get(key) is not None)
-        or any(map(_holds_place, bookmark.get("partitions") or ()))
-    )

@@ -230,8 +230,7 @@ class TargetSpotzee(Target):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, {"value"})
         if message_dict["value"]:
-            self._streams.checkpoint(message_dict["value"])
-            self.run.loader.checkpoint(self.message_reader.state_text)
+            self._streams.checkpoint(message_dict["value"], self.message_reader.state_text)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         if self.run.loader.remembers:

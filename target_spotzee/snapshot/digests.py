@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
-from target_spotzee import codec
-
 _FIRST = 10_000
 _ONE_IN = 16
 
@@ -48,8 +46,8 @@ def fingerprints(payload: dict[str, Any], names: Sequence[str]) -> bytes:
         names: ``email``, ``data.plan``; those it lacks have a zero.
     """
     data = payload.get("data") or {}
-    found = bytearray()
+    found = bytearray()  # the texts are only compared with those that this made
     for name in names:
         inside, key = (data, name[5:]) if name.startswith("data.") else (payload, name)
-        found.append(1 + crc32(codec.encode(inside[key])) % 255 if key in inside else 0)
+        found.append(1 + crc32(repr(inside[key]).encode()) % 255 if key in inside else 0)
     return bytes(found)

@@ -29,6 +29,7 @@ class Pass(msgspec.Struct, eq=False):
         version: The tap's version of the stream; ``None`` where it has none.
         records: How many records were shown.
         is_early: Whether its version was activated before its records.
+        is_versioned: Whether all of its records bore its version.
         is_over: Whether the next record begins another pass.
         proved_in: The number of the run in which its version was activated after its records, until
             who is missing has been looked for.
@@ -45,6 +46,7 @@ class Pass(msgspec.Struct, eq=False):
     version: int | None = None
     records: int = 0
     is_early: bool = False
+    is_versioned: bool = True
     is_over: bool = True
     proved_in: int | None = None
     is_stated: bool = False
@@ -65,14 +67,17 @@ class Pass(msgspec.Struct, eq=False):
         """Begin another pass."""
         self.version = version
         self.records = 0
+        self.is_versioned = True
         self.is_early = self.is_over = self.is_stated = False
         self.proved_in = None
         self.has_met = self.has_passed = False
         self.flaw = None
 
-    def show(self, identity: str | None, run: int) -> None:
+    def show(self, version: int | None, identity: str | None, run: int) -> None:
         """Note a record of the pass, by its user's identity if it is known."""
         self.records += 1
+        if version != self.version:
+            self.is_versioned = False
         self.is_stated = False
         self.run = run
         if self.proved_in == run:  # so it was activated before its end, which proves nothing
@@ -87,13 +92,15 @@ class Pass(msgspec.Struct, eq=False):
 
     def activates(self, version: int) -> bool:
         """Say whether an ACTIVATE_VERSION is news: not of an old version, nor of one known."""
+        if self.version is None and self.records and not self.is_over:
+            return False  # it says nothing of records that bear no version
         is_known = version == self.version and self.proved_in is not None
         is_old = self.version is not None and version < self.version
         return not (is_known or is_old) and (self.activated is None or version > self.activated)
 
     def activate(self, run: int) -> None:
         """Note an ACTIVATE_VERSION of the pass, which has begun."""
-        if self.records and not self.is_early:
+        if self.records and self.is_versioned and not self.is_early:
             self.proved_in = run
         else:
             self.is_early = True

@@ -49,7 +49,7 @@ class Stream:
         """Note a record, before its user is marked as seen."""
         if self.tour.begins_with(version):
             self.begin(version)
-        self.tour.show(identity, run)
+        self.tour.show(version, identity, run)
         self.has_changed = True
 
     def begin(self, version: int | None) -> None:
@@ -59,17 +59,16 @@ class Stream:
         self.now = Bits()
         self.tour.begin(version)
 
-    def activate(self, version: int, run: int) -> None:
-        """Note an ACTIVATE_VERSION."""
+    def activate(self, version: int, run: int) -> bool:
+        """Note an ACTIVATE_VERSION; return whether it is of a pass that has just begun or ended."""
         tour = self.tour
         if not tour.activates(version):
-            return
-        if tour.version is None and tour.records and not tour.is_over:
-            tour.version = version  # its records bore none
+            return False
         if tour.is_over or tour.version != version:
             self.begin(version)
         tour.activate(run)
         self.has_changed = True
+        return True
 
     def end_pass(self) -> None:
         """Note that the pass is over and was whole."""

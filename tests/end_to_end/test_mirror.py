@@ -374,6 +374,43 @@ class TestWeakPasses:
         assert ended.summary["removed"]["deleted"] == 0
         assert len(nights.users) == 20
 
+    def test_the_same_version_again_is_no_pass(self, nights: Nights) -> None:
+        people_ = people(41)
+        for rows in (people_, without(people_, "u39", "u40"), without(people_, "u40")):
+            self.early(nights, rows, 7)
+        assert len(nights.users) == 41
+        assert not any(user["data"].get("removed_at") for user in nights.users.values())
+
+    def test_records_that_bear_no_version_are_no_pass(self, nights: Nights) -> None:
+        rows = people(41)
+        for version, shown in enumerate(
+            (rows, without(rows, "u39", "u40"), without(rows, "u40")), 1001
+        ):
+            lines = [row(id_, **columns) for id_, columns in shown.items()]
+            nights.load(activate(version), *lines, tap.state({"v": 1}), removed_users="delete")
+        assert len(nights.users) == 41
+        assert not any(user["data"].get("removed_at") for user in nights.users.values())
+
+    @pytest.mark.parametrize(
+        "state",
+        [
+            {"bookmarks": {"customers": {"replication_key_signpost": "2026-11-25"}}},
+            {"bookmarks": {"customers": {"progress_markers": {"replication_key": "id"}}}},
+            {"bookmarks": {"customers": {"partitions": [{"starting_replication_value": 1}]}}},
+            {"bookmarks": {}, "currently_syncing": "customers"},
+            {"bookmarks": {"customers": {"replication_key_value": "2026-11-25"}}},
+        ],
+    )
+    def test_a_state_that_says_it_is_unfinished_ends_no_pass(
+        self, nights: Nights, state: dict[str, Any]
+    ) -> None:
+        rows = people(41)
+        for version, shown in enumerate((rows, without(rows, "u39", "u40"), without(rows, "u40"))):
+            lines = [row(id_, version, **columns) for id_, columns in shown.items()]
+            nights.load(activate(version), *lines, tap.state(state), removed_users="delete")
+        assert len(nights.users) == 41
+        assert not any(user["data"].get("removed_at") for user in nights.users.values())
+
     def test_complete_pass_is_a_signal(self, nights: Nights) -> None:
         streams = {"customers": {"complete_pass": True, "removed_users": "delete"}}
         nights.show(people(20), streams=streams)

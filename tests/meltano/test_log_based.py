@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
 
-from target_spotzee.sandbox import Sandbox
+from target_spotzee.sandbox import Fault, Sandbox
 from tests.meltano import customers
 from tests.meltano.customers import Asked
+from tests.meltano.faults import plugins_of, wait_for
 from tests.meltano.postgres import Postgres
 from tests.meltano.project import Project
 from tests.process import assert_adds_up
@@ -154,4 +157,25 @@ def test_a_long_value_that_did_not_change_stays(
     asked = run(project, sandbox)
 
     assert "note" not in asked.sent["6"]["data"]
+    assert users(sandbox) == rows(postgres)
+
+
+def test_what_a_killed_run_did_not_load_comes_again(
+    project: Project,
+    postgres: Postgres,
+    sandbox: Sandbox,
+) -> None:
+    run(project, sandbox)
+    postgres.execute(update(2, "team") + delete(3) + customers.insert(21, 21))
+    hold = Fault(effect="status", status=503, retry_after=1, external_id="2")
+    sandbox.faults.add(hold)
+
+    process = project.start("run", "--no-install", "tap-postgres", "target-spotzee")
+    wait_for(lambda: sandbox.faults.hits(hold) > 0 or process.poll() is not None)
+    assert process.poll() is None, project.log
+    os.kill(plugins_of(process.pid)["target"], signal.SIGKILL)
+    sandbox.faults.replace()
+    assert project.finish(process).exit_code == 1
+    run(project, sandbox)
+
     assert users(sandbox) == rows(postgres)

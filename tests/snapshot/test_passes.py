@@ -87,8 +87,10 @@ def test_a_pass_has_read_on_past_where_the_one_before_ended() -> None:
     assert stream.tour.has_passed
 
 
-def test_records_without_a_version_are_of_the_one_that_is_activated_after_them() -> None:
-    assert stream_of((None, "a"), (None, "b"), 3).tour.proved_in == 1
+def test_records_without_a_version_are_of_none() -> None:
+    assert stream_of((None, "a"), (None, "b"), 3).tour.proved_in is None
+    assert stream_of((3, "a"), (None, "b"), 3).tour.proved_in is None
+    assert not stream_of(3, (None, "a")).tour.is_versioned
 
 
 def test_streams_overlap_by_what_they_write() -> None:

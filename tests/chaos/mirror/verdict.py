@@ -19,6 +19,7 @@ from tests.chaos.verdict import LONGEST_EXIT_SECONDS, Problem, talk
 
 SKIPPED, REMOVED, BEHIND = "wrongly skipped", "wrongly removed", "left behind"
 KINDS = ("missing", "stale", SKIPPED, REMOVED, BEHIND, "ahead", "exit", "other")
+_FATAL = frozenset({307, 401, 402, 403})
 Found = Iterator[tuple[str, str]]
 
 
@@ -69,7 +70,8 @@ def _promised_codes(process: Process) -> set[int]:
         normal = 3
     elif summary is not None and summary.get("removed", {}).get("held_back"):
         normal = 4
-    by_itself = 1 if leg.fatal else normal
+    # A fault may hit a request that is answered from memory, and then nobody hears of it.
+    by_itself = 1 if any(request.status in _FATAL for request in process.requests) else normal
     if leg.trouble is not None and leg.trouble.kind == "disk full":
         # Too full to open the snapshot, too full to write on, or not full at all.
         return {1, 2, by_itself}
