@@ -43,6 +43,7 @@ announce:
 	@wanted=; \
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || wanted="chromium chromium-driver"; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || wanted="$$wanted postgresql"; \
+	ls /usr/lib/postgresql/*/lib/wal2json.so >/dev/null 2>&1 || wanted="$$wanted wal2json"; \
 	[ -z "$$wanted" ] || [ "$(SYSTEM)" = no ] || { \
 		echo "test: for the sandbox's page and for Meltano with PostgreSQL, these are installed from the system's"; \
 		echo "test: packages where that is allowed: $$wanted. To leave that out: make test SYSTEM=no"; \
@@ -69,6 +70,8 @@ browser: $(READY)
 postgres: $(READY)
 	@$(BIN)/python -c 'import sys; from tests.meltano.postgres import find_binaries as find; sys.exit(not find())' \
 		|| { $(call from_system,PostgreSQL,postgresql,PostgreSQL with Meltano); }
+	@ls /usr/lib/postgresql/*/lib/wal2json.so >/dev/null 2>&1 \
+		|| { $(call from_system,wal2json,$$(ls /usr/lib/postgresql | sed 's/.*/postgresql-&-wal2json/'),its log with Meltano); }
 
 # Strikes runs under Meltano in every way and prints what became of them (about five minutes).
 faults: $(READY) $(MELTANO_READY) postgres
