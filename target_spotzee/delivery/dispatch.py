@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from target_spotzee.api.answers import Delivered
@@ -161,7 +161,7 @@ class Dispatcher:
     def _start_durably(self, snapshot: Snapshot) -> None:
         """Start what can be started, once it is written down that it is about to leave."""
         while room := 0 if self._gate.closed else self._workers.room:
-            batches = [batch for batch in (self._next() for _ in range(room)) if batch is not None]
+            batches = [*islice(iter(self._next, None), room)]
             if not batches:
                 break
             snapshot.sent(batches)

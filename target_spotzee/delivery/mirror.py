@@ -238,6 +238,7 @@ class Mirror:
 
     def _decide_unread(self, record: Unread, known: Known) -> None:
         of_user = known.get(record.identity)
+        differs = False
         if of_user is not None:
             ticket = record.ticket
             stream = self._snapshot.streams.get(ticket.origin.stream)
@@ -252,7 +253,8 @@ class Mirror:
                 stream.now.add(entry.number)
                 self._pass_over(stream, ticket, (record.external_id, None))
                 return
-        record.load(record.raw, record.ticket, record.line)
+            differs = entry is not None and entry.line not in (None, record.line)
+        record.load(record, differs)
 
     def _decide_item(self, item: Item, payload: Payload, known: Known) -> None:
         snapshot, stream = self._snapshot, self._snapshot.streams.get(item.ticket.origin.stream)
@@ -272,7 +274,7 @@ class Mirror:
                 and self._is_settled(entry, stream, of_user, item.identities)
                 and not (snapshot.has_links and self._is_linked(item))
             ):
-                if stream.is_new and item.line is not None:
+                if item.line is not None and (stream.is_new or entry.line is None):
                     entry.line = item.line
                     snapshot.entries.keep(identity, stream.number, entry)
                 self._pass_over(stream, item.ticket, item.ids)
@@ -305,7 +307,7 @@ class Mirror:
     def _use(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         snapshot = self._snapshot
         identity, *others = item.identities
-        snapshot.entries.use(identity, stream.number, of_user)
+        item.entry = snapshot.entries.use(identity, stream.number, of_user)
         for anonymous in others:
             snapshot.link(anonymous, identity)
         if snapshot.has_links and identity[0] == "a":
@@ -354,7 +356,7 @@ class Mirror:
             return
         entry = of_user.get(stream.number) if of_user is not None else None
         if entry is not None:
-            self._snapshot.entries.use(identity, stream.number, of_user)
+            item.entry = self._snapshot.entries.use(identity, stream.number, of_user)
             if self._snapshot.may_be_unseen(identity, entry):
                 item.kind = patient(item.kind)
         self._send(item, {})
@@ -365,5 +367,5 @@ def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
     data = {**payload.get("data", {}), "removed_at": None}
     whole = {**payload, "data": data}
     back = Item(item.kind, item.ids, item.identities, codec.encode_unicode(whole), item.ticket)
-    back.digest, back.line = item.digest, item.line
+    back.digest, back.line, back.entry = item.digest, item.line, item.entry
     return back, whole

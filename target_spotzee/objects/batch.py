@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -34,6 +35,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
         later: The item as it will be sent once it goes on as another kind, if it differs.
         digest: Of the item as its record was mapped, where that is remembered.
         line: Of the record as the tap wrote it, likewise.
+        entry: What is known of its user, likewise.
     """
 
     kind: Kind
@@ -46,6 +48,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     later: bytes = b""
     digest: bytes = b""
     line: bytes | None = None
+    entry: Any = None
 
     @property
     def parts(self) -> list[tuple[bytes, Ticket]]:

@@ -13,13 +13,18 @@ from target_spotzee import codec, fields
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.mapping.users import identity_of
 from target_spotzee.outcome.settlement import Settlement
-from target_spotzee.records import Record, Ticket
+from target_spotzee.records import Record
 from target_spotzee.singer.reader import RawRecord
 from target_spotzee.singer.routes import Route
 from target_spotzee.singer.sink import SpotzeeSink
-from target_spotzee.snapshot.digests import digest_of_line, recipe
+from target_spotzee.snapshot.digests import digest_of_lines, recipe
 from target_spotzee.snapshot.unread import Unread
 
+_MOST_DIFFERING = 1_000
+"""A stream of which so many records, and most, are written differently each time is read at once.
+
+A tap may note in each when it was read.
+"""
 _MAKERS = ("target-spotzee", "email-validator", "langcodes", "phonenumberslite", "tzdata")
 """What a record is mapped to can differ from one release of these to the next."""
 
@@ -54,12 +59,14 @@ class KnownLines:
         self._sink = sink
         self._loader = loader
         self._issue = settlement.issue
-        self._recipe = recipe(sink.stream_config, route.origin.schema, sink.kind.path, *_versions())
+        made_of = recipe(sink.stream_config, route.origin.schema, sink.kind.path, *_versions())
+        self._digest = digest_of_lines(made_of)
         only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
             only_id, float_hook=Decimal
         ).decode
-        loader.mix(route.origin.stream, self._recipe)
+        self._taken = self._differing = 0
+        loader.mix(route.origin.stream, made_of)
 
     @classmethod
     def of(cls, route: Route, loader: Loader, settlement: Settlement) -> KnownLines | None:
@@ -71,13 +78,16 @@ class KnownLines:
         return None if column is None else cls(route, sink, column, loader, settlement)
 
     def take(self, message: RawRecord, line: str | bytes) -> bool:
-        """Take a record, unless it has no id that can be right."""
+        """Take a record, unless it has no id that can be right, or that is of no use."""
+        if self._differing > _MOST_DIFFERING and 2 * self._differing > self._taken:
+            return False
         try:
             external_id = fields.identity(self._decode_id(message.record).id)
         except codec.UNREADABLE:
             return False
         if not external_id:
             return False
+        self._taken += 1
         ticket = self._issue(self._origin, line)
         if type(message.version) is int:
             ticket.version = message.version
@@ -87,18 +97,19 @@ class KnownLines:
                 identity_of(external_id),
                 external_id,
                 ticket,
-                digest_of_line(message.record, self._recipe),
+                self._digest(memoryview(message.record)),
                 message.record,
                 self._load,
             )
         )
         return True
 
-    def _load(self, raw: msgspec.Raw, ticket: Ticket, digest: bytes) -> None:
+    def _load(self, unread: Unread, differs: bool) -> None:
         """Send a record the long way."""
+        self._differing += differs
         record: Record
         try:
-            record, is_sound = codec.decode(raw), True
+            record, is_sound = codec.decode(unread.raw), True
         except codec.UNREADABLE:
-            record, is_sound = codec.decode_odd(bytes(raw)), False
-        self._sink.load_counted(record, ticket, is_sound=is_sound, line=digest)
+            record, is_sound = codec.decode_odd(bytes(unread.raw)), False
+        self._sink.load_counted(record, unread.ticket, is_sound=is_sound, line=unread.line)

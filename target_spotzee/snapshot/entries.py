@@ -51,6 +51,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         spelling: The id as it was sent, where it differs from the identity.
         columns: A byte for each field of what was confirmed, for some users; see `fingerprints`.
         uses: How many of its records wait or are in flight.
+        key: The user's identity and the stream's number, once it is in use.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     spelling: str | None = None
     columns: bytes | None = None
     uses: int = 0
+    key: Key | None = None
 
 
 class Entries:
@@ -146,8 +148,11 @@ class Entries:
             of_user: What `find` found.
         """
         known = self._recent.setdefault(identity, {} if of_user is None else of_user)
-        entry = known.get(stream) or self.new(identity, stream)
+        entry = known.get(stream)
+        if entry is None:
+            entry = known[stream] = Entry(self._issue(stream))
         entry.uses += 1
+        entry.key = identity, stream
         return entry
 
     def new(self, identity: str, stream: int) -> Entry:
@@ -180,6 +185,17 @@ class Entries:
         self._gone.append((identity, stream))
         self._released.append(identity)
         return entry
+
+    def keep_all(self, entries: Iterable[Entry]) -> None:
+        """Have changed entries written that are in use."""
+        self._unwritten.update([(entry.key, entry) for entry in entries if entry.key is not None])
+
+    def release_all(self, entries: Iterable[Entry]) -> None:
+        """Note that one record of each of these users is settled."""
+        for entry in entries:
+            entry.uses -= 1
+            if entry.key is not None:
+                self._released.append(entry.key[0])
 
     def release(self, identity: str, stream: int) -> None:
         """Note that one record of a user is settled."""

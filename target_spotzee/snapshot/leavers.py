@@ -117,6 +117,11 @@ class Leavers:
         self._returning |= back
         return back
 
+    @property
+    def await_confirmation(self) -> bool:
+        """Whether any who were removed before are on their way back."""
+        return bool(self._returning)
+
     def confirmed(self, identity: str) -> None:
         """Note that a user was sent; if it was removed before, it is back."""
         if identity in self._returning:

@@ -12,7 +12,7 @@ from target_spotzee import codec
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.mapping.users import identities_of
 from target_spotzee.objects.batch import Batch, Item
-from target_spotzee.records import Ids
+from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest, fingerprints, is_sampled
 from target_spotzee.snapshot.entries import (
     CLOSED,
@@ -175,7 +175,9 @@ class Snapshot:
     def _keys(self, item: Item) -> Iterator[Key]:
         """Yield which entries an item is about."""
         identity = item.identities[0]
-        if item.folded is None:
+        if item.folded is None and item.entry is not None:
+            yield item.entry.key
+        elif item.folded is None:
             yield identity, self.streams.get(item.ticket.origin.stream).number
         else:
             for name in {ticket.origin.stream for _, ticket in item.folded}:
@@ -186,40 +188,63 @@ class Snapshot:
         number = self._batches[batch.family]
         is_doubtful = batch.attempts.doubtful_until > 0
         confirms = batch.kind.confirms
+        kept = []
         for item in items:
-            identity = item.identities[0]
-            self.leavers.confirmed(identity)
-            known = self.entries.of(identity)
-            for body, ticket in item.parts:
-                stream = self.streams.get(ticket.origin.stream)
-                entry = known.get(stream.number) or self.entries.new(identity, stream.number)
-                entry.doubt = (
-                    self._doubt_of(entry, is_doubtful=is_doubtful) if confirms else UNKNOWN
-                )
-                entry.request = number
-                if item.folded is None:
-                    entry.digest, entry.line = item.digest, item.line
-                else:
-                    entry.digest, entry.line = digest(body), None
-                entry.spelling = spelling(identity, item.ids)
-                if is_sampled(entry.number):
-                    entry.columns = fingerprints(codec.decode(body), stream.writes)
-                self.entries.keep(identity, stream.number, entry)
+            entry: Entry | None = item.entry
+            if entry is None or item.folded is not None:
+                self._confirm_parts(batch, item)
+                continue
+            if is_doubtful or entry.doubt != CLOSED or not confirms:
+                entry.doubt = self._doubt_of(entry, batch)
+            entry.request = number
+            entry.digest, entry.line = item.digest, item.line
+            self._describe(entry, item, item.body, item.ticket)
+            kept.append(entry)
+        self.entries.keep_all(kept)
+        if self.leavers.await_confirmation:
+            for item in items:
+                self.leavers.confirmed(item.identities[0])
         self._requests.append(
             (number, self.run, int(self._now().timestamp()), batch.attempts.request_id)
         )
 
-    def _doubt_of(self, entry: Entry, *, is_doubtful: bool) -> int:
-        """Return the doubt that is left once a user is confirmed."""
-        if is_doubtful or entry.doubt == UNKNOWN:
+    def _confirm_parts(self, batch: Batch, item: Item) -> None:
+        """Note what became of an item that is made of several records, by each of their streams."""
+        identity = item.identities[0]
+        known = self.entries.of(identity)
+        for body, ticket in item.parts:
+            stream = self.streams.get(ticket.origin.stream).number
+            entry = known.get(stream) or self.entries.new(identity, stream)
+            entry.doubt = self._doubt_of(entry, batch)
+            entry.request = self._batches[batch.family]
+            entry.digest, entry.line = digest(body), None
+            self._describe(entry, item, body, ticket)
+            self.entries.keep(identity, stream, entry)
+
+    def _describe(self, entry: Entry, item: Item, body: bytes, ticket: Ticket) -> None:
+        """Note how a user's id is spelt, and, of some users, what each field is."""
+        entry.spelling = spelling(item.identities[0], item.ids)
+        if is_sampled(entry.number):
+            stream = self.streams.get(ticket.origin.stream)
+            entry.columns = fingerprints(codec.decode(body), stream.writes)
+
+    def _doubt_of(self, entry: Entry, batch: Batch) -> int:
+        """Return the doubt that is left once a user was taken."""
+        if not batch.kind.confirms:
+            return UNKNOWN
+        if batch.attempts.doubtful_until > 0 or entry.doubt == UNKNOWN:
             return ONCE_MORE
         return entry.doubt if entry.request >= self.first_request else CLOSED
 
     def released(self, batch: Batch, items: Sequence[Item]) -> None:
         """Note that items are settled, and that nothing of them is on its way."""
-        for item in items:
-            for identity, stream in self._keys(item):
-                self.entries.release(identity, stream)
+        plain = [item.entry for item in items if item.folded is None and item.entry is not None]
+        self.entries.release_all(plain)
+        if len(plain) < len(items):
+            for item in items:
+                if item.folded is not None or item.entry is None:
+                    for identity, stream in self._keys(item):
+                        self.entries.release(identity, stream)
         left = self._left.get(batch.family)
         if left is not None:
             self._left[batch.family] = left - len(items)

@@ -71,11 +71,14 @@ class Expected:
         self._feed = feed
         self._deletes = deletes
         self._read = 0
+        self._last = -1
         self.users: defaultdict[str, Known] = defaultdict(Known)
 
     def night(self, night: int) -> None:
         """Apply a night's steps, and of nights that were given up what a log had told."""
         first, shown = self._feed.first(night), set()
+        whole = self._last == night - 1
+        self._last = night
         for step in self._backlog(first):
             self._apply(step)
         for step in self._feed.nights[night]:
@@ -86,7 +89,7 @@ class Expected:
         for user, known in self.users.items():
             for stream in sorted(known.streams):
                 if not self._feed.is_log(stream) and (stream, user) not in shown:
-                    self._leave(user, stream)
+                    self._leave(user, stream, whole=whole)
 
     def _backlog(self, first: int) -> Iterable[Step]:
         position = 0
@@ -113,11 +116,11 @@ class Expected:
                     known.older[name].append(known.fields[name][1])
                 known.fields[name] = step.stream, value
 
-    def _leave(self, user: str, stream: str) -> None:
+    def _leave(self, user: str, stream: str, *, whole: bool = True) -> None:
         known = self.users[user]
         known.streams.discard(stream)
-        if self._deletes:
-            # It may have been deleted, so from now on nobody says what it had.
+        if self._deletes or not whole:
+            # It may have been deleted, or changed in a night that was given up, before it left.
             known.fields = {
                 name: (said_by, value)
                 for name, (said_by, value) in known.fields.items()

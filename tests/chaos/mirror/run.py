@@ -13,6 +13,7 @@ from target_spotzee.sandbox import Sandbox
 from target_spotzee.sandbox.journal import Request
 from tests.chaos.mirror.feed import Pass, Step
 from tests.chaos.mirror.scenario import Mirror, Night
+from tests.chaos.mirror.source import TAKEN
 from tests.chaos.run import Leg, Stage, Users, cut
 from tests.chaos.scenario import Trouble
 from tests.process import Target
@@ -22,6 +23,7 @@ STRANGERS: Users = {
     f"stranger-{number}": {"email": f"s{number}@example.test", "data": {"plan": "their own"}}
     for number in range(3)
 }
+STRANGERS["stranger-0"]["anonymous_id"] = TAKEN
 """Users of Spotzee that no source knows."""
 
 

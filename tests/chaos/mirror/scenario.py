@@ -111,7 +111,7 @@ def mirror(seed: int) -> Mirror:
         at_the_end=rng.random() < 0.5,
         sparse=rng.random() < 0.2,
         phones=rng.random() < 0.3,
-        bad_emails=cell[2] == "sync" and rng.random() < 0.15,
+        claims=cell[2] == "sync" and rng.random() < 0.15,
         respells=sandbox["case_blind"] and logs == {False} and rng.random() < 0.6,
         # A table that is read anew beside a log would write the attribute in another order.
         overlap=len(logs) == 1 and rng.random() < 0.3,

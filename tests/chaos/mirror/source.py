@@ -14,8 +14,8 @@ Table = dict[str, Row]
 """Rows by user, in the order of their ids; a user is an id without regard to case."""
 
 MAIN, SECOND = "customers", "contacts"
-BAD_EMAIL = '"number {0}"@shop.com'
-"""Well-formed, so it is sent; a quoted local part is what the sandbox refuses."""
+TAKEN = "taken"
+"""An ``anonymous_id`` of somebody whom no source knows: Spotzee refuses whoever claims it."""
 
 _LARGE = 9_007_199_254_740_993
 _CHANGES, _REVERTS, _RESPELLS, _RETURNS = 0.08, 0.3, 0.2, 0.3
@@ -31,7 +31,7 @@ class Habits:
         at_the_end: Whether new users get the highest ids, as from a sequence.
         sparse: Whether rows lack columns.
         phones: Whether users have phones.
-        bad_emails: Whether some e-mails are such that only Spotzee refuses them.
+        claims: Whether some rows claim an id that is somebody else's, so that Spotzee refuses them.
         respells: Whether an id is now and then spelled in capitals.
         overlap: Whether both streams write the same attribute.
     """
@@ -41,7 +41,7 @@ class Habits:
     at_the_end: bool = True
     sparse: bool = False
     phones: bool = False
-    bad_emails: bool = False
+    claims: bool = False
     respells: bool = False
     overlap: bool = False
 
@@ -51,12 +51,13 @@ def columns(stream: str, habits: Habits) -> tuple[str, ...]:
     if stream == SECOND:
         return ("external_id", "number", "city", *(["plan"] if habits.overlap else []))
     of_main = ("external_id", "number", "email", "locale", "plan", "large", "address")
-    return (*of_main, "phone") if habits.phones else of_main
+    more = {"phone": habits.phones, "anonymous_id": habits.claims}
+    return (*of_main, *(name for name, is_there in more.items() if is_there))
 
 
 def is_refused(row: Row) -> bool:
     """Say whether Spotzee refuses a row."""
-    return str(row.get("email")).startswith('"')
+    return "anonymous_id" in row
 
 
 class Source:
@@ -135,8 +136,8 @@ class Source:
         for name, value in self._columns(number).items():
             if not self._habits.sparse or rng.random() < 0.7:
                 row[name] = None if rng.random() < 0.05 else value
-        if self._habits.bad_emails and rng.random() < 0.02:
-            row["email"] = BAD_EMAIL.format(number)
+        if self._habits.claims and self._stream == MAIN and rng.random() < 0.02:
+            row["anonymous_id"] = TAKEN
         self._past[user].append(row)
         return row
 
