@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
@@ -59,7 +60,8 @@ class KnownLines:
         self._sink = sink
         self._loader = loader
         self._issue = settlement.issue
-        made_of = recipe(sink.stream_config, route.origin.schema, sink.kind.path, *_versions())
+        config = replace(sink.stream_config, removed_users="", complete_pass=False)
+        made_of = recipe(config, route.origin.schema, sink.kind.path, *_versions())
         self._digest = digest_of_lines(made_of)
         only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
