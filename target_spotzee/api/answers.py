@@ -317,6 +317,8 @@ def _read_absence(answer: Answer, kind: Kind) -> Meaning | None:
         return None if sender(answer) is Sender.ELSEWHERE else Delivered(is_there=False)
     if kind.removes is None or answer.status != 404 or sender(answer) is not Sender.API:
         return None
+    if kind.answered is Answered.QUEUED:
+        return Delivered()  # whether they are gone is read next
     if kind.is_patient:
         return Retry("a user that was accepted can't be read yet", is_awaited=True)
     return Delivered(is_there=False)

@@ -110,7 +110,7 @@ class Client:
             if isinstance(meaning, (Delivered, Refused)):
                 return meaning
             if isinstance(meaning, Retry) and meaning.is_awaited:
-                if not self._await(batch.attempts):
+                if not self._await(batch):
                     return Delivered({0: ItemError("removal_unconfirmed", meaning.reason)})
             elif isinstance(meaning, Retry):
                 self._wait(meaning, batch.attempts)
@@ -208,9 +208,11 @@ class Client:
             self._tell(retry, attempts, seconds)
             self._rest(seconds, attempts)
 
-    def _await(self, attempts: Attempts) -> bool:
+    def _await(self, batch: Batch) -> bool:
         """Wait for what Spotzee has queued, unless that took too long already."""
-        patience = max(_PATIENCE_SECONDS, self._endpoint.max_retry_seconds)
+        attempts, patience = batch.attempts, _PATIENCE_SECONDS
+        if not batch.kind.is_patient:  # a deletion was accepted, so it will be carried out
+            patience = max(patience, self._endpoint.max_retry_seconds)
         if attempts.spent_seconds > patience:
             return False
         self._rest(min(_LOOK_SECONDS, backoff_seconds(attempts.made, self._random)), attempts)

@@ -211,7 +211,10 @@ class Dispatcher:
                     self._settlement.rejected(item.ticket, reason, item.ids)
                 else:  # no record says that this user left
                     self._settlement.hold_back(1, _unremoved(item, reason))
-            settled = settled + [item for item, _ in verdict.rejected]
+            refused = [item for item, _ in verdict.rejected]
+            if self._snapshot is not None:
+                self._snapshot.refused(batch, refused)
+            settled = settled + refused
         self._settlement.split(verdict.splits)
         self._resends.extend(verdict.resends)
         if settled:

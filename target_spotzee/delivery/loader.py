@@ -294,6 +294,12 @@ class Loader:
         if self._mirror is not None:
             self._mirror.is_partial(stream)
 
+    def share(self, stream: str) -> None:
+        """Note that several of the tap's streams are one here; see `Mirror.share`."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.share(stream)
+
     def describe(self, stream: str, writes: Sequence[str], *, is_whole: bool) -> None:
         """Note a stream before its records; see `Mirror.describe`."""
         if self._mirror is not None:

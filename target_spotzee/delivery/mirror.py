@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from target_spotzee import codec
 from target_spotzee.delivery.removals import Removals, Shown
 from target_spotzee.mapping.users import identities_of
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import Payload, patient
+from target_spotzee.objects.kinds import Payload
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest, fingerprints
@@ -18,6 +19,8 @@ from target_spotzee.snapshot.entries import CLOSED, Entry
 from target_spotzee.snapshot.snapshot import Snapshot
 from target_spotzee.snapshot.streams import Stream
 from target_spotzee.snapshot.unread import Unread
+
+logger = logging.getLogger("target-spotzee")
 
 Known = dict[str, dict[int, Entry]]
 """Users' entries: by identity, then by stream."""
@@ -91,11 +94,14 @@ class Mirror:
         """Records in the order in which they were read, and states by what they say."""
         self._known: Known | None = None
         self._back: set[str] = set()
+        self._marking: set[str] = set()
+        """Users whose mark this run sends: should they come back, it is taken away."""
         self._unchanged: list[tuple[Ticket, Ids]] = []
         self._others: dict[int, frozenset[int]] = {}
         self._claimed: set[str] = set()
         self._activated: set[str] = set()
         self._partial: set[str] = set()
+        self._shared: set[str] = set()
         self.found: defaultdict[str, Found] = defaultdict(Found)
         self.is_bound = is_dry
 
@@ -132,8 +138,20 @@ class Mirror:
         """Note an ACTIVATE_VERSION."""
         if self._is_cut:
             return
-        if self._snapshot.streams.get(stream).activate(version, self._snapshot.run):
+        known = self._snapshot.streams.get(stream)
+        if known.activate(version, self._snapshot.run):
             self._activated.add(stream)
+        elif known.tour.activated is not None and version < known.tour.activated:
+            logger.warning(
+                "stream %r: a version that is lower than one before is ignored, so nobody is"
+                " missed; delete the snapshot if the tap counts otherwise now",
+                stream,
+            )
+
+    def share(self, stream: str) -> None:
+        """Note that several of the tap's streams are one here, so none shows it whole."""
+        self._shared.add(stream)
+        self._snapshot.streams.get(stream).drop_pass()
 
     def is_partial(self, stream: str) -> None:
         """Note that what is shown of a stream is only what changed."""
@@ -170,7 +188,7 @@ class Mirror:
     def judge(self) -> None:
         """Find out who has left the source, now that its input has ended."""
         if not self._is_cut:
-            shown = Shown(self._claimed, self._activated, self._partial)
+            shown = Shown(self._claimed, self._activated, self._partial, self._shared)
             for stream, count in self._removals.judge(shown).items():
                 self.found[stream].held_back += count
 
@@ -282,7 +300,11 @@ class Mirror:
         if self._is_dry:
             self._compare(stream, entry, payload)
         self._use(item, stream, of_user)
-        self._send(*(_back(item, payload) if identity in self._back else (item, payload)))
+        is_back = identity in self._back
+        if identity in self._marking:
+            is_back = True
+            snapshot.leavers.expect(identity)
+        self._send(*(_back(item, payload) if is_back else (item, payload)))
 
     def _is_settled(
         self,
@@ -352,13 +374,15 @@ class Mirror:
         others = of_user.keys() - {stream.number} if of_user is not None else ()
         if others:  # another stream still has it
             self._snapshot.entries.forget(identity, stream.number)
+            if of_user is not None:
+                of_user.pop(stream.number, None)
             self._settlement.ignored(item.ticket)
             return
+        if item.kind.removes == "mark":
+            self._marking.add(identity)
         entry = of_user.get(stream.number) if of_user is not None else None
         if entry is not None:
             item.entry = self._snapshot.entries.use(identity, stream.number, of_user)
-            if self._snapshot.may_be_unseen(identity, entry):
-                item.kind = patient(item.kind)
         self._send(item, {})
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from target_spotzee import codec
 from target_spotzee.mapping.streams import StreamConfigs
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import KINDS, patient
+from target_spotzee.objects.kinds import KINDS
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Origin, Stretch, Ticket
 from target_spotzee.snapshot.snapshot import Snapshot
@@ -52,11 +52,13 @@ class Shown:
         whole: Streams of which the settings say that each run shows all.
         activated: Streams with a new version.
         partial: Streams of which the state says that only what changed was read.
+        shared: Streams that several of the tap's are sent as.
     """
 
     whole: Collection[str]
     activated: Collection[str]
     partial: Collection[str]
+    shared: Collection[str]
 
 
 @dataclass(eq=False)
@@ -93,7 +95,7 @@ class Removals:
         for stream in self.snapshot.streams:
             config = self.configs.find(stream.name)
             how = config.removed_users if config is not None else "keep"
-            if stream.tour.proved_in is not None:
+            if stream.tour.proved_in is not None and stream.name not in shown.shared:
                 self._judge_proved(stream, how)
             elif stream.name in {*shown.whole, *shown.activated}:
                 doubt = self._doubt(stream, shown)
@@ -108,9 +110,12 @@ class Removals:
 
     def _judge_proved(self, stream: Stream, how: str) -> None:
         seen = stream.now.__contains__
-        if how == "keep" or self._may_go(stream, how, seen):
-            if how != "keep":
-                self.snapshot.leavers.judge(stream.number, seen, how)
+        if how == "keep":
+            if stream.tour.flaw is None:  # so that they are not in the way of other streams
+                self.snapshot.leavers.forget(stream.number, seen)
+            stream.end_pass()
+        elif self._may_go(stream, how, seen):
+            self.snapshot.leavers.judge(stream.number, seen, stream.tour.began, how)
             stream.end_pass()
         elif stream.tour.flaw is not None:
             stream.drop_pass()
@@ -120,6 +125,8 @@ class Removals:
 
     def _doubt(self, stream: Stream, shown: Shown) -> str | None:
         """Return why a stream that was shown without proof may not have been shown whole."""
+        if stream.name in shown.shared:
+            return "several of the tap's streams bear its name, and each shows only its own users"
         if stream.name in shown.partial:
             return "its state has the value of a replication key, so the tap reads what changed"
         if not self._has_shown(stream):
@@ -144,14 +151,14 @@ class Removals:
             return
         if how != "keep" and tour.before is not None and self._may_go(stream, how, seen):
             is_sure = how == "mark" or self.is_confirmed or tour.has_passed
-            if not is_sure and any(self.snapshot.leavers.missing(stream.number, seen)):
+            if not is_sure and any(self._missing(stream, seen)):
                 logger.warning(
                     "stream %r: users missing from two passes are marked and not deleted, since"
                     " both passes ended at the same place, as those of a broken tap would; %s",
                     stream.name,
                     _ANYTHING,
                 )
-            self.snapshot.leavers.judge(stream.number, seen, how if is_sure else "mark")
+            self.snapshot.leavers.judge(stream.number, seen, tour.began, how if is_sure else "mark")
         if tour.flaw is None:
             stream.end_pass()
         else:
@@ -159,7 +166,7 @@ class Removals:
 
     def _may_go(self, stream: Stream, how: str, seen: Callable[[int], bool]) -> bool:
         """Say whether no guard is in the way of those that are missing."""
-        missing, nameless = self.snapshot.leavers.missing(stream.number, seen)
+        missing, nameless = self._missing(stream, seen)
         of_stream = f"stream {stream.name!r}"
         if nameless:
             logger.warning(
@@ -191,18 +198,18 @@ class Removals:
         )
         return False
 
+    def _missing(self, stream: Stream, seen: Callable[[int], bool]) -> tuple[int, int]:
+        return self.snapshot.leavers.missing(stream.number, seen, stream.tour.began)
+
     def due(self) -> Iterator[Item]:
         """Yield a removal for each user that is to be removed, those of earlier runs included."""
         at = self.now().isoformat(timespec="seconds")
-        for identity, number, spelling, how in self.snapshot.leavers.due():
+        for identity, number, spelling, due in self.snapshot.leavers.due():
             name = self.snapshot.streams.by_number(number).name
             config = self.configs.find(name)
             if config is None or config.removed_users == "keep":  # they were not when it was due
                 continue
+            how = "mark" if config.removed_users == "mark" else due
             origin = Origin(name, b"", lambda _: False)
             ids = (identity[1:] if spelling is None else spelling, None)
-            item = removal_of(ids, how, Ticket(0, origin, b"", Stretch()), at, (identity,))
-            entry = self.snapshot.entries.of(identity).get(number)
-            if entry is not None and self.snapshot.may_be_unseen(identity, entry):
-                item.kind = patient(item.kind)
-            yield item
+            yield removal_of(ids, how, Ticket(0, origin, b"", Stretch()), at, (identity,))

@@ -199,11 +199,7 @@ A removal goes in steps, each a kind: only a user that can be read is removed, s
 make it, and a DELETE can overtake the upsert that made it. A deleted one is read until it is gone.
 """
 
-_PATIENT = {
+PATIENT: Mapping[Kind, Kind] = {
     kind: replace(kind, is_patient=True) for kind in KINDS.values() if kind.removes is not None
 }
-
-
-def patient(kind: Kind) -> Kind:
-    """Return the removal that waits for a user of whom a write was accepted and is unseen yet."""
-    return _PATIENT[kind]
+"""Removals that wait for a user of whom a write was accepted and may not be seen yet."""

@@ -111,7 +111,7 @@ class MessageReader(GenericSingerReader[str]):
         """The value of the STATE message being processed, to the letter."""
         try:
             return bytes(_decode_state(self.line).value).decode()
-        except msgspec.DecodeError:
+        except codec.UNREADABLE:
             return codec.members(self.line).get("value", "")
 
     def process_lines(

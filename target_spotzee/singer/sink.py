@@ -78,6 +78,8 @@ class SpotzeeSink(BatchSink):
         self._written = self.mapping.written
         self._remembers = loader.remembers
         self._looks = True
+        # Without a memory of who was marked, every record says that its user is not.
+        self._unmarks = self._how == "mark" and not self._remembers
         self._tells_deleted = DELETED_AT in self.original_schema["properties"]
         if self._how != "keep":
             self._check_removals()
@@ -182,6 +184,8 @@ class SpotzeeSink(BatchSink):
         except MissingKeyPropertiesError as error:
             self._reject_keyless(record, ticket, error)
         else:
+            if self._unmarks:
+                user.payload["data"] = {**user.payload.get("data", {}), "removed_at": None}
             if self._looks:
                 self._look(user)
             self._loader.load(user, ticket, self.kind, line)

@@ -10,6 +10,7 @@ from singer_sdk.mapper import PluginMapper, StreamMap
 
 from target_spotzee import codec
 from target_spotzee.exceptions import InputError, LimitReachedError, MappingError
+from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
@@ -118,11 +119,8 @@ class Streams:
             for warning in route.sink.warnings(columns) if route.sink is not None else ():
                 self._warn(warning)
         self._routes[stream] = routes
-        self._known.pop(stream, None)
-        if len(routes) == 1 and self._loader.remembers and not (self._validates or self._left):
-            known = KnownLines.of(routes[0], self._loader, self._settlement)
-            if known is not None:
-                self._known[stream] = known
+        if self._loader.remembers:
+            self._remember(stream, routes)
         self._schema_lines[stream] = line
         if self._validates:
             check = self._checks[stream] = RecordCheck(schema.body)
@@ -164,7 +162,7 @@ class Streams:
             mark = self.replay.mark(line)
         if self._left is not None:
             self._count_down()
-        violation = self._checks[stream].violation(record) if self._validates else None
+        violation = self._violation(stream, record) if self._validates else None
         for route in routes:
             ticket = settlement.issue(route.origin, line)
             if type(version) is int:
@@ -177,6 +175,22 @@ class Streams:
                 route.refuse(record, ticket, violation)
         if mark is not None:
             mark.close()
+
+    def _remember(self, stream: str, routes: list[Route]) -> None:
+        """Tell the snapshot what it has to know of a stream's routes."""
+        for route in routes:
+            if self._is_shared(route, stream):
+                self._loader.share(route.origin.stream)
+        self._known.pop(stream, None)
+        if len(routes) == 1 and not (self._validates or self._left):
+            known = KnownLines.of(routes[0], self._loader, self._settlement)
+            if known is not None:
+                self._known[stream] = known
+
+    def _violation(self, stream: str, record: dict[str, Any]) -> str | None:
+        """Say how a record breaks its stream's schema; a deleted row is seldom whole."""
+        is_deleted = record.get(DELETED_AT) is not None
+        return None if is_deleted else self._checks[stream].violation(record)
 
     def load_raw(self, message: RawRecord, line: str | bytes) -> bool:
         """Take a record that is not read yet, if its stream's snapshot may know it as it is.
@@ -229,6 +243,16 @@ class Streams:
                 self._loader.is_partial(route.origin.stream)
             unfinished = frozenset(route.origin.stream for route in self._loaded(open_))
         self._loader.checkpoint(text, unfinished)
+
+    def _is_shared(self, route: Route, stream: str) -> bool:
+        """Say whether another of the tap's streams goes by the same name after stream maps."""
+        name = route.origin.stream
+        return isinstance(route.sink, SpotzeeSink) and any(
+            other.origin.stream == name and isinstance(other.sink, SpotzeeSink)
+            for tap_stream, others in self._routes.items()
+            if tap_stream != stream
+            for other in others
+        )
 
     def _loaded(self, streams: Iterable[str]) -> Iterator[LoadedRoute]:
         """Yield the routes of streams on which something is sent."""

@@ -88,8 +88,8 @@ class Entries:
 
     @property
     def unwritten(self) -> int:
-        """How many entries wait to be written."""
-        return len(self._unwritten) + len(self._gone)
+        """How many entries wait to be written, or to be put away."""
+        return max(len(self._unwritten) + len(self._gone), len(self._released))
 
     @property
     def has_new_batches(self) -> bool:
@@ -181,6 +181,8 @@ class Entries:
         """Drop what is known of a user in a stream; return it."""
         known = self._recent.setdefault(identity, self.of(identity))
         entry = known.pop(stream, None)
+        if entry is not None:
+            entry.key = None  # so that what is in flight does not bring it back
         self._unwritten.pop((identity, stream), None)
         self._gone.append((identity, stream))
         self._released.append(identity)

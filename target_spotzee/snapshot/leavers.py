@@ -10,9 +10,12 @@ from target_spotzee.snapshot.file import SnapshotFile
 
 _MISSING = "WHERE stream = ? AND NOT seen(number)"
 _ELSEWHERE = (
-    "EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
+    "(EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
     " AND other.stream <> users.stream)"
+    " OR EXISTS (SELECT 1 FROM rejects WHERE rejects.identity = users.identity"
+    " AND rejects.stream <> users.stream AND rejects.run >= ?))"
 )
+"""In another stream, be it that its record was rejected since the pass began."""
 _MARKED = "mark"
 _RETURNED = "returned"
 """Was marked, and was shown again since."""
@@ -42,8 +45,13 @@ class Leavers:
             for table in ("due", "removed")
         )
 
-    def missing(self, stream: int, seen: Callable[[int], bool]) -> tuple[int, int]:
+    def missing(self, stream: int, seen: Callable[[int], bool], began: int) -> tuple[int, int]:
         """Return how many users of a stream were not seen and are in no other stream.
+
+        Args:
+            stream: The stream.
+            seen: Says whether a user was seen, by its number.
+            began: The run in which the pass began.
 
         Returns:
             Those with an external_id, and those without.
@@ -52,16 +60,21 @@ class Leavers:
             ((missing, nameless),) = self._file.rows(
                 f"SELECT count(*), count(*) FILTER (WHERE identity < 'e') FROM users {_MISSING}"  # noqa: S608 - ours
                 f" AND NOT {_ELSEWHERE}",
-                [stream],
+                [stream, began],
             )
         return missing - nameless, nameless
 
-    def judge(self, stream: int, seen: Callable[[int], bool], how: str) -> None:
+    def forget(self, stream: int, seen: Callable[[int], bool]) -> None:
+        """Drop users of a stream who were not seen: they have left it, and stay in Spotzee."""
+        with self._file.function("seen", seen), self._file.transaction() as file:
+            file.write(f"DELETE FROM users {_MISSING}", [(stream,)])  # noqa: S608 - ours
+
+    def judge(self, stream: int, seen: Callable[[int], bool], began: int, how: str) -> None:
         """Write down whom to remove; whoever another stream still has is just forgotten here."""
         with self._file.function("seen", seen), self._file.transaction() as file:
             file.write(
                 f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
-                [(stream,)],
+                [(stream, began)],
             )
             file.write(
                 "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM users"  # noqa: S608 - ours
@@ -121,6 +134,10 @@ class Leavers:
     def await_confirmation(self) -> bool:
         """Whether any who were removed before are on their way back."""
         return bool(self._returning)
+
+    def expect(self, identity: str) -> None:
+        """Note that a user whose mark is about to leave, or has just left, is back."""
+        self._returning.add(identity)
 
     def confirmed(self, identity: str) -> None:
         """Note that a user was sent; if it was removed before, it is back."""

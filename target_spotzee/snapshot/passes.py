@@ -38,6 +38,7 @@ class Pass(msgspec.Struct, eq=False):
         activated: The highest version that was activated so far.
         last: The identity of the last record.
         run: The number of the last run that showed a record.
+        began: The number of the run that showed the first.
         before: The pass before, if it was whole.
         has_met: Whether the user was shown with whom the pass before ended.
         has_passed: Whether more were shown after that one.
@@ -54,6 +55,7 @@ class Pass(msgspec.Struct, eq=False):
     activated: int | None = None
     last: str = ""
     run: int = 0
+    began: int = 0
     before: Before | None = None
     has_met: bool = False
     has_passed: bool = False
@@ -80,7 +82,9 @@ class Pass(msgspec.Struct, eq=False):
             self.is_versioned = False
         self.is_stated = False
         self.run = run
-        if self.proved_in == run:  # so it was activated before its end, which proves nothing
+        if self.records == 1:
+            self.began = run
+        if self.proved_in is not None:  # so it was activated before its end: no proof
             self.proved_in, self.is_early = None, True
         if self.before is not None:
             if identity == self.before.last:
@@ -113,5 +117,5 @@ class Pass(msgspec.Struct, eq=False):
     def drop(self) -> None:
         """Note that the pass is over."""
         self.is_over, self.proved_in = True, None
-        if self.version is not None:
-            self.activated = max(self.version, self.activated or 0)
+        if self.version is not None and (self.activated is None or self.version > self.activated):
+            self.activated = self.version

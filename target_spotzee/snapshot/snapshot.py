@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from target_spotzee import codec
-from target_spotzee.exceptions import SettingsError
+from target_spotzee.exceptions import SettingsError, SpotzeeError
 from target_spotzee.mapping.users import identities_of
 from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import PATIENT
 from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest, fingerprints, is_sampled
 from target_spotzee.snapshot.entries import (
@@ -74,6 +75,7 @@ class Snapshot:
         self._requests: list[tuple[int, int, int, str | None]] = []
         self._rejects: dict[Key, tuple[str, int, int, str]] = {}
         self._links: dict[tuple[str, str], None] = {}
+        self._failure: SpotzeeError | None = None
         self.has_links = bool(self._file.rows("SELECT 1 FROM links LIMIT 1"))
         self._history = History(self._file)
         self.run = self._history.begin(run_id, now())
@@ -128,6 +130,8 @@ class Snapshot:
         """Write down, durably, batches that are about to leave; parts of a batch are known."""
         has_removals = False
         for batch in batches:
+            if batch.kind in PATIENT:
+                self._be_patient(batch)
             if not batch.kind.writes or batch.family in self._batches:
                 continue
             if batch.kind.removes:  # whoever comes back is sent whole, in every stream
@@ -146,6 +150,14 @@ class Snapshot:
         if has_removals or self.entries.has_new_batches:
             self.write(everything=has_removals or self.entries.unwritten > _MOST_UNWRITTEN)
 
+    def _be_patient(self, batch: Batch) -> None:
+        """Wait for a user who is to be removed, if a write of it may not be seen yet."""
+        for item in batch.items:
+            identity, number = self._key(item)
+            entry = self.entries.of(identity).get(number)
+            if entry is not None and self.may_be_unseen(identity, entry):
+                item.kind = PATIENT[item.kind]
+
     def may_be_unseen(self, identity: str, entry: Entry) -> bool:
         """Say whether a write of a user may have been accepted and not be readable yet."""
         if entry.doubt != UNKNOWN:
@@ -155,12 +167,22 @@ class Snapshot:
     def removed(self, item: Item) -> None:
         """Note that a user is gone, or marked."""
         identity, number = self._key(item)
-        entry = self.entries.forget(identity, number)
-        if entry is not None:
+        entry = self.entries.of(identity).get(number)
+        if entry is not None and entry.uses > 1:  # it is back: a later record waits
+            entry.digest, entry.line, entry.doubt = b"", None, UNKNOWN
+            self.entries.keep(identity, number, entry)
+        elif entry is not None:
+            self.entries.forget(identity, number)
             stream = self.streams.by_number(number)
             stream.now.discard(entry.number)
             stream.before.discard(entry.number)
         self.leavers.end((identity, number))
+
+    def refused(self, batch: Batch, items: Iterable[Item]) -> None:
+        """Note that Spotzee refuses items; an earlier attempt may have been applied."""
+        if batch.attempts.doubtful_until > 0:
+            for item in items:
+                self.doubt(item.identities[0])
 
     def count(self, stream: Stream) -> int:
         """Return how many users a stream is known to have."""
@@ -243,8 +265,9 @@ class Snapshot:
         if len(plain) < len(items):
             for item in items:
                 if item.folded is not None or item.entry is None:
-                    for identity, stream in self._keys(item):
-                        self.entries.release(identity, stream)
+                    for _, ticket in item.parts:
+                        stream = self.streams.get(ticket.origin.stream).number
+                        self.entries.release(item.identities[0], stream)
         left = self._left.get(batch.family)
         if left is not None:
             self._left[batch.family] = left - len(items)
@@ -258,6 +281,8 @@ class Snapshot:
         if identity is not None:
             key = identity, known.number
             self._rejects[key] = *key, self.run, code
+            if len(self._rejects) > _MOST_UNWRITTEN:
+                self.write()
 
     def link(self, anonymous: str, external: str) -> None:
         """Note that two ids are one user's, so a record of one is about the other, too."""
@@ -294,7 +319,20 @@ class Snapshot:
 
         Args:
             everything: Not only which batches are about to leave.
+
+        Raises:
+            SpotzeeError: The file can't be written; from then on it never is, since it would lack
+                what was to be written now.
         """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._write(everything=everything or self.streams.are_new or bool(self._links))
+        except SpotzeeError as error:
+            self._failure = error
+            raise
+
+    def _write(self, *, everything: bool) -> None:
         with self._file.transaction() as file:
             if not everything:
                 self.entries.write_batches()

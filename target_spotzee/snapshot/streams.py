@@ -32,6 +32,7 @@ class Stream:
         before: Who was seen in the pass before that, or since.
         has_changed: Whether it is to be written.
         is_new: Whether its recipe is another than in the run before.
+        is_kept: Whether the file knows it.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Stream:
     before: Bits = field(default_factory=Bits)
     has_changed: bool = True
     is_new: bool = False
+    is_kept: bool = False
 
     def show(self, version: int | None, identity: str | None, run: int) -> None:
         """Note a record, before its user is marked as seen."""
@@ -117,7 +119,10 @@ class Streams:
                 Bits(self._pages(number, NOW)),
                 Bits(self._pages(number, BEFORE)),
                 has_changed=False,
+                is_kept=True,
             )
+        for stream in self._by_name.values():  # how far a pass read is a matter of one run
+            stream.tour.has_met = stream.tour.has_passed = False
         self._by_number = {stream.number: stream for stream in self._by_name.values()}
 
     def _pages(self, stream: int, which: str) -> list[tuple[int, bytes]]:
@@ -167,9 +172,9 @@ class Streams:
             stream.has_changed = True
 
     @property
-    def have_changed(self) -> bool:
-        """Whether there is anything to write."""
-        return any(stream.has_changed for stream in self._by_name.values())
+    def are_new(self) -> bool:
+        """Whether the file does not know one of them."""
+        return not all(stream.is_kept for stream in self._by_name.values())
 
     def write(self) -> None:
         """Write what changed; in a transaction."""
@@ -200,4 +205,4 @@ class Streams:
                     "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
                     [(stream.number, which, page, bits_) for page, bits_ in bits.changed()],
                 )
-            stream.has_changed = False
+            stream.has_changed, stream.is_kept = False, True

@@ -117,7 +117,7 @@ def _trouble(rng: random.Random) -> Trouble:
             states = rng.randint(1, 6)
             return Trouble("signal", states=states, signum=signum, milliseconds=milliseconds)
         case "requests":
-            requests = rng.randint(1, 15)
+            requests = rng.randint(1, 8)
             return Trouble("signal", requests=requests, signum=signum, milliseconds=milliseconds)
     return Trouble(
         "signal",

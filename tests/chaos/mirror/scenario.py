@@ -132,7 +132,7 @@ def mirror(seed: int) -> Mirror:
             befall(rng, scenario, may_reject=mends)
             fails = bool(scenario.troubles or scenario.fatal)
             # What half a pass has written is known only where the next one writes it all anew.
-            night.gives_up = fails and not habits.sparse and rng.random() < 0.25
+            night.gives_up = fails and not habits.sparse and rng.random() < 0.4
         nights.append(night)
     return Mirror(seed, cell, drawn, nights, sandbox, settings, habits)
 

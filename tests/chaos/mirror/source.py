@@ -18,7 +18,9 @@ TAKEN = "taken"
 """An ``anonymous_id`` of somebody whom no source knows: Spotzee refuses whoever claims it."""
 
 _LARGE = 9_007_199_254_740_993
-_CHANGES, _REVERTS, _RESPELLS, _RETURNS = 0.08, 0.3, 0.2, 0.3
+_CHANGES, _REVERTS, _RESPELLS, _RETURNS = 0.1, 0.3, 0.2, 0.3
+_TAKEN_BACK = 0.4
+"""How many of the changes last only one night: what a run has sent before it died is wrong then."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Source:
         self._habits = habits
         self._numbers = iter(numbers or count(1))
         self._past: defaultdict[str, list[Row]] = defaultdict(list)
+        self._yesterday: Table = {}
         self._next_id = 10_000
 
     def table(self, users: Iterable[str]) -> Table:
@@ -92,13 +95,14 @@ class Source:
         after: Table = {}
         for user, row in table.items():
             if rng.random() >= habits.leaves:
-                after[user] = self._changed(user) if rng.random() < _CHANGES else row
+                after[user] = self._next(user, row)
         for user in [user for user in self._past if user not in table]:
             if rng.random() < _RETURNS:
                 after[user] = self._past[user][-1] if rng.random() < 0.5 else self._new(user)
         for _ in range(sum(rng.random() < habits.joins for _ in table)):
             user = self._new_user()
             after[user] = self._new(user)
+        self._yesterday = table
         return _in_order(after)
 
     def changed(self, user: str) -> Row:
@@ -112,6 +116,14 @@ class Source:
         row = self._new(user)
         del self._past[user]
         return user, row
+
+    def _next(self, user: str, row: Row) -> Row:
+        """Return what a row is the next night."""
+        earlier = self._yesterday.get(user, row)
+        if earlier is not row and self._rng.random() < _TAKEN_BACK:
+            self._past[user].append(earlier)
+            return earlier
+        return self._changed(user) if self._rng.random() < _CHANGES else row
 
     def _changed(self, user: str) -> Row:
         if self._rng.random() < _REVERTS:

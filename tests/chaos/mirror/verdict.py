@@ -14,7 +14,7 @@ from tests.chaos.mirror.feed import MARKERS, Step
 from tests.chaos.mirror.run import STRANGERS, Outcome, Process
 from tests.chaos.mirror.scenario import Mirror
 from tests.chaos.mirror.source import is_refused
-from tests.chaos.run import Users
+from tests.chaos.run import Leg, Users
 from tests.chaos.verdict import LONGEST_EXIT_SECONDS, Problem, talk
 
 SKIPPED, REMOVED, BEHIND = "wrongly skipped", "wrongly removed", "left behind"
@@ -70,23 +70,29 @@ def _promised_codes(process: Process) -> set[int]:
         normal = 3
     elif summary is not None and summary.get("removed", {}).get("held_back"):
         normal = 4
-    # A fault may hit a request that is answered from memory, and then nobody hears of it.
-    by_itself = 1 if any(request.status in _FATAL for request in process.requests) else normal
-    if leg.trouble is not None and leg.trouble.kind == "disk full":
-        # Too full to open the snapshot, too full to write on, or not full at all.
-        return {1, 2, by_itself}
-    if leg.trouble is None or not leg.struck:
-        return {by_itself}
-    match leg.trouble.kind:
-        case "signal":
-            signum = leg.trouble.signum
-            # It may have come to its end before the signal came.
-            return {-signum if signum == signal.SIGKILL else 128 + signum, by_itself}
-        case "refuse":
-            return {by_itself}
-        case "stdout closed":
-            return {1, by_itself}
-    return {1}
+    fatal = [request for request in process.requests if request.status in _FATAL]
+    by_itself = {1} if fatal else {normal}
+    if fatal and all(request.replayed for request in fatal):
+        by_itself = {1, normal}  # taken for final, or, at a first attempt, for nothing
+    return by_itself | _outside_codes(leg) if _can_go_on(leg) else _outside_codes(leg)
+
+
+def _can_go_on(leg: Leg) -> bool:
+    """Say whether what befell a process from outside may be none of its business."""
+    return leg.trouble is None or leg.trouble.kind != "stdin cut"
+
+
+def _outside_codes(leg: Leg) -> set[int]:
+    """Return the further exit codes that what befell a process from outside allows."""
+    trouble = leg.trouble
+    if trouble is None:
+        return set()
+    if trouble.kind == "disk full":
+        return {1, 2}  # too full to write on, or to open the snapshot
+    if trouble.kind == "signal" and leg.struck:
+        # It may have come to its end before the signal came.
+        return {-trouble.signum if trouble.signum == signal.SIGKILL else 128 + trouble.signum}
+    return {1} if trouble.kind in ("stdin cut", "stdout closed") else set()
 
 
 def _summary(mirror: Mirror, process: Process) -> Found:
