@@ -92,9 +92,9 @@ class Removals:
             How many users of which stream were held back.
         """
         self.snapshot.write()
-        for stream in self.snapshot.streams:
-            config = self.configs.find(stream.name)
-            how = config.removed_users if config is not None else "keep"
+        # Those that keep their users come first, so that they are in no other's way.
+        by_stream = {stream: self._how(stream.name) for stream in self.snapshot.streams}
+        for stream, how in sorted(by_stream.items(), key=lambda each: each[1] != "keep"):
             if stream.tour.proved_in is not None and stream.name not in shown.shared:
                 self._judge_proved(stream, how)
             elif stream.name in {*shown.whole, *shown.activated}:
@@ -107,6 +107,11 @@ class Removals:
                     )
         self.snapshot.write()
         return self._held_back
+
+    def _how(self, stream: str) -> str:
+        """Return what becomes of a stream's users that left."""
+        config = self.configs.find(stream)
+        return "keep" if config is None else config.removed_users
 
     def _judge_proved(self, stream: Stream, how: str) -> None:
         seen = stream.now.__contains__
@@ -206,10 +211,10 @@ class Removals:
         at = self.now().isoformat(timespec="seconds")
         for identity, number, spelling, due in self.snapshot.leavers.due():
             name = self.snapshot.streams.by_number(number).name
-            config = self.configs.find(name)
-            if config is None or config.removed_users == "keep":  # they were not when it was due
+            how = self._how(name)
+            if how == "keep":  # it was not when this was due
                 continue
-            how = "mark" if config.removed_users == "mark" else due
+            how = due if how == "delete" else how
             origin = Origin(name, b"", lambda _: False)
             ids = (identity[1:] if spelling is None else spelling, None)
             yield removal_of(ids, how, Ticket(0, origin, b"", Stretch()), at, (identity,))
