@@ -285,6 +285,6 @@ def test_a_large_table_needs_a_key_for_a_state_behind_its_last_record(mirror: Mi
     for night in (1, 2):
         mirror.postgres.execute(customers.insert(many + night, many + night))
         mirror.run()
-        assert "no STATE follows its last record" in mirror.project.log
+        assert "no STATE after its last record" in mirror.project.log
 
     assert mirror.users().keys() == mirror.rows().keys() | ids(1, many)
