@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from target_spotzee import codec
 from target_spotzee.delivery.removals import Removals, Shown
-from target_spotzee.mapping.users import identities_of
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import Payload
 from target_spotzee.outcome.settlement import Settlement

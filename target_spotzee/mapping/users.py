@@ -10,16 +10,17 @@ November 2026).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
-from target_spotzee import codec, fields
+from target_spotzee import fields
 from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.columns import is_tap_own
+from target_spotzee.mapping.identities import folded
+from target_spotzee.mapping.soundness import sound
 from target_spotzee.mapping.sources import IDS, Path, Source, Sources, listed
 from target_spotzee.mapping.streams import StreamConfig
 from target_spotzee.records import Ids, Record
@@ -343,55 +344,6 @@ class Mapping:
                 self._elsewhere.append(column)
             elif column not in self._columns:
                 self._unnamed.append(column)
-
-
-def identity_of(external_id: str) -> str:
-    """Return the identity of a user who has this id; see `User`."""
-    return "e" + (external_id.lower() if external_id.isascii() else folded(external_id))
-
-
-def identities_of(ids: Ids) -> tuple[str, ...]:
-    """Return the identities of a user with these ids; see `User`."""
-    return User({name: id_ for name, id_ in zip(IDS, ids, strict=True) if id_}).identities
-
-
-def folded(identity: str) -> str:
-    """Return an id without case and accents: Spotzee may take ids for one that differ in these."""
-    if identity.isascii():
-        return identity.lower()
-    parts = unicodedata.normalize("NFD", identity.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
-
-
-def sound(
-    columns: dict[str, Any],
-    config: StreamConfig,
-    prefix: str = "",
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return columns without numbers that JSON does not have, and the names of those that had some.
-
-    Args:
-        columns: Column to value; it is not changed.
-        config: Says whether such numbers are sent as null.
-        prefix: Of the columns' names in messages.
-
-    Raises:
-        RecordError: Such a number is not to be sent as null; or a column is nested too deeply.
-    """
-    cleared: dict[str, Any] = {}
-    for name, value in columns.items():
-        try:
-            proper = codec.proper(value)
-        except RecursionError:
-            path = prefix + name
-            raise RecordError("record_too_deep", f"{path} is too deep", path) from None
-        if proper is not value:
-            if config.invalid_fields != "null":
-                path = prefix + name
-                message = f"{path} holds NaN, an infinite number, or one out of bounds"
-                raise RecordError("number_invalid", message, path)
-            cleared[name] = proper
-    return {**columns, **cleared}, tuple(prefix + name for name in cleared)
 
 
 def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Sequence
 
 from target_spotzee.exceptions import RejectLimitError
-from target_spotzee.mapping.users import identities_of
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Item
 from target_spotzee.outcome.ledger import Ledger

@@ -12,7 +12,7 @@ import msgspec
 
 from target_spotzee import codec, fields
 from target_spotzee.delivery.loader import Loader
-from target_spotzee.mapping.users import identity_of
+from target_spotzee.mapping.identities import identity_of
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Record
 from target_spotzee.singer.reader import RawRecord

@@ -13,7 +13,7 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, Stream
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.exclusion import hidden_columns
-from target_spotzee.mapping.users import sound
+from target_spotzee.mapping.soundness import sound
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Origin, Record, Ticket

@@ -13,9 +13,10 @@ from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.removals import removal_of
 from target_spotzee.exceptions import MappingError, RecordError
 from target_spotzee.mapping.columns import DELETED_AT
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.samples import NumericStrings
 from target_spotzee.mapping.streams import StreamConfig
-from target_spotzee.mapping.users import Mapping, User, identities_of
+from target_spotzee.mapping.users import Mapping, User
 from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement

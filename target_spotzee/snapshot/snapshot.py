@@ -10,7 +10,7 @@ from typing import Any
 
 from target_spotzee import codec
 from target_spotzee.exceptions import SettingsError, SpotzeeError
-from target_spotzee.mapping.users import identities_of
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.batch import Batch, Item
 from target_spotzee.objects.kinds import PATIENT
 from target_spotzee.records import Ids, Ticket
