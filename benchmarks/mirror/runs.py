@@ -246,6 +246,7 @@ class Bench:
         records, removed = summary["records"], summary.get("removed", {})
         if records["read"] != order.records or records["rejected"] or records["unsettled"]:
             raise FailedError(f"{what}: {order.records:,} records became {records}")
+        _tell(f"{what}: {fed.usage.cpu_seconds:.1f} s of CPU in {fed.usage.seconds:.1f} s")
         return Load(
             what,
             order.users,
@@ -270,6 +271,11 @@ class Bench:
 def deleting(percent: int) -> dict[str, Any]:
     """Return the settings of a stream whose missing users are deleted, at most so many percent."""
     return {"streams": {STREAM: {"removed_users": "delete"}}, "max_removed_percent": percent}
+
+
+def _tell(what: str) -> None:
+    """Say what was done: an hour is long."""
+    print(f"mirror: - {what}", file=sys.stderr, flush=True)
 
 
 @lru_cache(maxsize=1)

@@ -197,7 +197,7 @@ class Snapshot:
     def _keys(self, item: Item) -> Iterator[Key]:
         """Yield which entries an item is about."""
         identity = item.identities[0]
-        if item.folded is None and item.entry is not None:
+        if item.folded is None and item.entry is not None and item.entry.key is not None:
             yield item.entry.key
         elif item.folded is None:
             yield identity, self.streams.get(item.ticket.origin.stream).number
@@ -264,7 +264,7 @@ class Snapshot:
         self.entries.release_all(plain)
         if len(plain) < len(items):
             for item in items:
-                if item.folded is not None or item.entry is None:
+                if item.folded is not None:
                     for _, ticket in item.parts:
                         stream = self.streams.get(ticket.origin.stream).number
                         self.entries.release(item.identities[0], stream)

@@ -97,7 +97,8 @@ def talk(leg: Leg) -> Iterator[tuple[str, str]]:
         if earlier.position >= later.position:
             yield "other", f"state {later.position} after state {earlier.position}"
     if "Traceback" in leg.err or "this is a bug" in leg.err:
-        yield "other", "a bug showed itself on stderr"
+        lines = [line for line in leg.err.splitlines() if "this is a bug" in line]
+        yield "other", f"a bug showed itself on stderr: {(lines or ['a traceback'])[-1][-150:]}"
     if "sk_sandbox" in leg.err:
         yield "other", "the key is on stderr"
     if leg.summary is not None:

@@ -55,6 +55,21 @@ def befall(rng: random.Random, scenario: Scenario, *, may_reject: bool) -> None:
     ]
 
 
+def kill_sending(rng: random.Random, scenario: Scenario) -> None:
+    """Have a night's first process killed once it has sent users, and before it knows their fate.
+
+    Args:
+        rng: The dice.
+        scenario: The night's, whose other troubles are dropped.
+    """
+    scenario.faults = [fault for fault in scenario.faults if fault not in scenario.fatal]
+    scenario.fatal = []
+    method = "POST" if scenario.delivery == "sync" else "PATCH"
+    milliseconds = rng.choice([0, 0, rng.randint(1, 20)])
+    kill = Trouble("signal", requests=rng.randint(1, 3), method=method, milliseconds=milliseconds)
+    scenario.troubles = [kill]
+
+
 def _on_removal(rng: random.Random) -> Fault:
     effect: Any = rng.choice(
         ["reset_before", "reset_after", "stall_after", "late", "status", "rate_limited", "garbage"]

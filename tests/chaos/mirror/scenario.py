@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.chaos.feed import Feed as Records
 from tests.chaos.mirror import feed
-from tests.chaos.mirror.befall import befall
+from tests.chaos.mirror.befall import befall, kill_sending
 from tests.chaos.mirror.feed import SIGNALS, Feed, Signal
 from tests.chaos.mirror.nights import QUIET_NIGHTS, draw_feed
 from tests.chaos.mirror.source import MAIN, SECOND, Habits
@@ -134,6 +134,12 @@ def mirror(seed: int) -> Mirror:
             # What half a pass has written is known only where the next one writes it all anew.
             night.gives_up = fails and not habits.sparse and rng.random() < 0.4
         nights.append(night)
+    if not habits.sparse and rng.random() < 0.5:
+        # What is sent then may be taken back by the next night: who trusts that it was not applied,
+        # or that it was, is wrong.
+        night = nights[rng.randrange(1, len(nights) - QUIET_NIGHTS)]
+        kill_sending(rng, night.scenario)
+        night.gives_up = True
     return Mirror(seed, cell, drawn, nights, sandbox, settings, habits)
 
 
