@@ -371,8 +371,8 @@ class Mirror:
     def _remove(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         """Send the removal of a user whose record says that it was deleted."""
         identity = item.identities[0]
-        others = of_user.keys() - {stream.number} if of_user is not None else ()
-        if others:  # another stream still has it
+        now = self._snapshot.entries.of(identity)  # records just before this one included
+        if now.keys() - {stream.number}:  # another stream still has it
             self._snapshot.entries.forget(identity, stream.number)
             if of_user is not None:
                 of_user.pop(stream.number, None)
@@ -380,9 +380,8 @@ class Mirror:
             return
         if item.kind.removes == "mark":
             self._marking.add(identity)
-        entry = of_user.get(stream.number) if of_user is not None else None
-        if entry is not None:
-            item.entry = self._snapshot.entries.use(identity, stream.number, of_user)
+        if stream.number in now:
+            item.entry = self._snapshot.entries.use(identity, stream.number, now)
         self._send(item, {})
 
 

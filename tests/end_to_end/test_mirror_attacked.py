@@ -126,6 +126,12 @@ def test_a_row_that_is_deleted_while_it_is_in_flight_does_not_come_back(nights: 
     assert "u" not in nights.users
 
 
+def test_who_is_new_in_another_stream_is_not_removed(nights: Nights) -> None:
+    config: dict[str, Any] = {"streams": TWO, "removed_users": "delete", "schema": both()}
+    ended = nights.load(row("u", plan="a"), deleted("u", "contacts"), **config)
+    assert (counts(ended), list(nights.users)) == ({"read": 2, "confirmed": 1, "ignored": 1}, ["u"])
+
+
 def test_who_left_a_stream_that_keeps_its_users_is_in_nobodys_way(nights: Nights) -> None:
     streams = {"customers": {"removed_users": "delete"}, "contacts": {"removed_users": "keep"}}
 
