@@ -163,7 +163,7 @@ def test_a_lost_answer_and_then_a_refusal_leave_nothing_known(nights: Nights) ->
     )
     # The other user makes the run outlast the time in which a lost request may be applied.
     rows = {"u": {"plan": "b"}, "v": {}}
-    config = {"max_retry_seconds": 5, "timeout_seconds": 1, "batch_size_rows": 1}
+    config = {"max_retry_seconds": 60, "timeout_seconds": 1, "batch_size_rows": 1}
     ended = nights.show(rows, max_in_flight=2, **config)
     assert ended.code == 3
     nights.sandbox.faults.replace([])
