@@ -351,11 +351,12 @@ def plugins_of(meltano: int) -> dict[str, int]:
 
 
 def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Say whether a process runs; one that ended and that Meltano does not ask about does not."""
+    listed = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state = listed.stdout.strip()
+    return bool(state) and not state.startswith("Z")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -15,6 +15,9 @@ from tests.chaos.mirror.scenario import Mirror
 from tests.chaos.mirror.source import is_refused
 
 
+_WRITES = ("/users/batch", "/users")
+
+
 @dataclass(frozen=True)
 class Removal:
     """A request to remove a user.
@@ -57,9 +60,12 @@ class Showing:
 
 def items(request: Request) -> list[dict[str, Any]]:
     """Return the users that a request writes."""
-    if not request.path.endswith(("/users/batch", "/users")) or request.method == "DELETE":
+    if request.method not in ("POST", "PATCH") or not request.path.endswith(_WRITES):
         return []
-    return request.json if request.method in ("POST", "PATCH") else []
+    try:
+        return request.json
+    except ValueError:  # its client was killed halfway through
+        return []
 
 
 def marked(item: dict[str, Any]) -> bool:
