@@ -14,7 +14,6 @@ from tests.chaos.mirror.run import Process
 from tests.chaos.mirror.scenario import Mirror
 from tests.chaos.mirror.source import is_refused
 
-
 _WRITES = ("/users/batch", "/users")
 
 
@@ -63,9 +62,10 @@ def items(request: Request) -> list[dict[str, Any]]:
     if request.method not in ("POST", "PATCH") or not request.path.endswith(_WRITES):
         return []
     try:
-        return request.json
+        users: list[dict[str, Any]] = request.json
     except ValueError:  # its client was killed halfway through
         return []
+    return users
 
 
 def marked(item: dict[str, Any]) -> bool:
