@@ -156,7 +156,7 @@ def test_a_lost_answer_and_then_a_refusal_leave_nothing_known(nights: Nights) ->
     nights.sandbox.options.idempotency = False
     nights.sandbox.faults.replace(
         [
-            Fault(effect="reset_after", method="POST", first=1),
+            Fault(effect="reset_after", external_id="u", first=1),
             Fault(effect="item_error", code="state_conflict", external_id="u", nth=[2]),
             Fault(effect="status", status=503, retry_after=2, external_id="v", first=1),
         ]
