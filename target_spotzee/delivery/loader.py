@@ -71,7 +71,7 @@ class Loader:
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
 
-    def load(self, user: User, ticket: Ticket, kind: Kind, line: bytes | None = None) -> None:
+    def load(self, user: User, ticket: Ticket, kind: Kind, line: bytes = b"") -> None:
         """Send what a record was mapped to on its way to Spotzee, unless Spotzee has it.
 
         Args:
@@ -104,7 +104,7 @@ class Loader:
             return
         if user.invalid or user.mended:
             self._settlement.note(user.invalid, user.mended)
-            line = None  # so that it is counted each time
+            line = b""  # so that it is counted each time
         item = Item(kind, user.ids, user.identities, body, ticket)
         item.line = line
         self._take(item, user.payload)
@@ -193,6 +193,8 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
+        if self._mirror is not None and self._mirror.has_undecided and self._wakeup.wait(0, fd):
+            return  # the more are decided at once, the less each costs
         while not self._wakeup.wait(self._do_what_is_due(), fd):
             pass
 

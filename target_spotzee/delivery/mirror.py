@@ -57,7 +57,8 @@ class Mirror:
         settlement: Where records end that are not sent.
         removals: Judges who has left.
         holds: Says whether an item with one of these identities waits or is in flight.
-        send: Sends an item on its way.
+        send: Sends an item on its way; see `Dispatcher.add`.
+        clock: Monotonic seconds.
         key: What the snapshot belongs to where Spotzee does not tell the project.
         adopt: Take a snapshot over that belongs to another.
         is_dry: Compare and count, for a person; ask Spotzee nothing.
@@ -74,7 +75,8 @@ class Mirror:
         settlement: Settlement,
         removals: Removals,
         holds: Callable[[Sequence[str]], bool],
-        send: Callable[[Item, Payload], None],
+        send: Callable[[Item, Payload, float], None],
+        clock: Callable[[], float],
         *,
         key: str,
         adopt: bool = False,
@@ -86,10 +88,12 @@ class Mirror:
         self._removals = removals
         self._holds = holds
         self._send = send
+        self._clock = clock
         self._key = key
         self._adopt = adopt
         self._is_dry = is_dry
         self._is_cut = is_cut
+        self._now = 0.0
         self._undecided: list[tuple[Item, Payload] | Unread | frozenset[str]] = []
         """Records in the order in which they were read, and states by what they say."""
         self._known: Known | None = None
@@ -238,6 +242,7 @@ class Mirror:
             for each in undecided
             if not isinstance(each, frozenset)
         ]
+        self._now = self._clock()
         known = self._known = snapshot.entries.find(identities)
         self._back = snapshot.leavers.shown(identities)
         try:
@@ -256,14 +261,13 @@ class Mirror:
 
     def _decide_unread(self, record: Unread, known: Known) -> None:
         of_user = known.get(record.identity)
-        differs = False
         if of_user is not None:
             ticket = record.ticket
             stream = self._snapshot.streams.get(ticket.origin.stream)
             entry = of_user.get(stream.number)
             if (
                 entry is not None
-                and entry.line == record.line
+                and entry.digests[8:] == record.line
                 and not self._snapshot.has_links
                 and self._is_settled(entry, stream, of_user, (record.identity,))
             ):
@@ -271,8 +275,7 @@ class Mirror:
                 stream.now.add(entry.number)
                 self._pass_over(stream, ticket, (record.external_id, None))
                 return
-            differs = entry is not None and entry.line not in (None, record.line)
-        record.load(record, differs)
+        record.load(record)
 
     def _decide_item(self, item: Item, payload: Payload, known: Known) -> None:
         snapshot, stream = self._snapshot, self._snapshot.streams.get(item.ticket.origin.stream)
@@ -283,17 +286,17 @@ class Mirror:
             self._remove(item, stream, of_user)
             return
         stream.show(item.ticket.version, identity, snapshot.run)
-        item.digest = digest(item.body)
+        item.digests = digest(item.body) + item.line
         entry = of_user.get(stream.number) if of_user is not None else None
         if entry is not None and of_user is not None:
             stream.now.add(entry.number)
             if (
-                entry.digest == item.digest
+                entry.digests[:8] == item.digests[:8]
                 and self._is_settled(entry, stream, of_user, item.identities)
                 and not (snapshot.has_links and self._is_linked(item))
             ):
-                if item.line is not None and (stream.is_new or entry.line is None):
-                    entry.line = item.line
+                if item.line and (stream.is_new or not entry.digests[8:]):
+                    entry.digests = item.digests
                     snapshot.entries.keep(identity, stream.number, entry)
                 self._pass_over(stream, item.ticket, item.ids)
                 return
@@ -304,7 +307,9 @@ class Mirror:
         if identity in self._marking:
             is_back = True
             snapshot.leavers.expect(identity)
-        self._send(*(_back(item, payload) if is_back else (item, payload)))
+        if is_back:
+            item, payload = _back(item, payload)
+        self._send(item, payload, self._now)
 
     def _is_settled(
         self,
@@ -328,9 +333,9 @@ class Mirror:
 
     def _use(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         snapshot = self._snapshot
-        identity, *others = item.identities
+        identity = item.identities[0]
         item.entry = snapshot.entries.use(identity, stream.number, of_user)
-        for anonymous in others:
+        for anonymous in item.identities[1:]:
             snapshot.link(anonymous, identity)
         if snapshot.has_links and identity[0] == "a":
             for external in snapshot.linked(identity):
@@ -354,7 +359,7 @@ class Mirror:
     def _compare(self, stream: Stream, entry: Entry | None, payload: Payload) -> None:
         """Count a record for a dry run."""
         found = self.found[stream.name]
-        if entry is None or not entry.digest:
+        if entry is None or not entry.digests:
             found.new += 1
             return
         found.changed += 1
@@ -382,7 +387,7 @@ class Mirror:
             self._marking.add(identity)
         if stream.number in now:
             item.entry = self._snapshot.entries.use(identity, stream.number, now)
-        self._send(item, {})
+        self._send(item, {}, self._now)
 
 
 def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
@@ -390,5 +395,5 @@ def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
     data = {**payload.get("data", {}), "removed_at": None}
     whole = {**payload, "data": data}
     back = Item(item.kind, item.ids, item.identities, codec.encode_unicode(whole), item.ticket)
-    back.digest, back.line, back.entry = item.digest, item.line, item.entry
+    back.line, back.digests, back.entry = item.line, item.digests, item.entry
     return back, whole

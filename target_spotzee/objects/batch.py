@@ -33,8 +33,8 @@ class Item(msgspec.Struct, eq=False, gc=False):
         folded: The parts of an item that came from more than one record.
         following: Items of the same user that may go only after this.
         later: The item as it will be sent once it goes on as another kind, if it differs.
-        digest: Of the item as its record was mapped, where that is remembered.
-        line: Of the record as the tap wrote it, likewise.
+        line: Stands for the record as the tap wrote it, where that is remembered.
+        digests: Eight bytes that stand for the item as its record was mapped, and `line`, likewise.
         entry: What is known of its user, likewise.
     """
 
@@ -46,8 +46,8 @@ class Item(msgspec.Struct, eq=False, gc=False):
     folded: list[tuple[bytes, Ticket]] | None = None
     following: tuple[Item, ...] = ()
     later: bytes = b""
-    digest: bytes = b""
-    line: bytes | None = None
+    line: bytes = b""
+    digests: bytes = b""
     entry: Any = None
 
     @property

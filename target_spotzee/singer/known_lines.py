@@ -14,17 +14,19 @@ from target_spotzee import codec, fields
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.mapping.identities import identity_of
 from target_spotzee.outcome.settlement import Settlement
-from target_spotzee.records import Record
+from target_spotzee.records import Record, Ticket
 from target_spotzee.singer.reader import RawRecord
 from target_spotzee.singer.routes import Route
 from target_spotzee.singer.sink import SpotzeeSink
 from target_spotzee.snapshot.digests import digest_of_lines, recipe
 from target_spotzee.snapshot.unread import Unread
 
-_MOST_DIFFERING = 1_000
-"""A stream of which so many records, and most, are written differently each time is read at once.
+_TRIED = 1_000
+_MOST_UNKNOWN = 700
+_READ_AT_ONCE = 10_000
+"""If so many of the records that were tried are not known, the next are read at once.
 
-A tap may note in each when it was read.
+In a first load none is known; and a tap may note in each record when it was read.
 """
 _MAKERS = ("target-spotzee", "email-validator", "langcodes", "phonenumberslite", "tzdata")
 """What a record is mapped to can differ from one release of these to the next."""
@@ -67,7 +69,7 @@ class KnownLines:
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
             only_id, float_hook=Decimal
         ).decode
-        self._taken = self._differing = 0
+        self._tried = self._unknown = self._at_once = 0
         loader.mix(route.origin.stream, made_of)
 
     @classmethod
@@ -80,20 +82,17 @@ class KnownLines:
         return None if column is None else cls(route, sink, column, loader, settlement)
 
     def take(self, message: RawRecord, line: str | bytes) -> bool:
-        """Take a record, unless it has no id that can be right, or that is of no use."""
-        if self._differing > _MOST_DIFFERING and 2 * self._differing > self._taken:
-            return False
+        """Take a record, unless it has no id that can be right."""
+        if self._tried >= _TRIED and not self._tries_again():
+            return self._load_at_once(message, line)
         try:
             external_id = fields.identity(self._decode_id(message.record).id)
         except codec.UNREADABLE:
             return False
         if not external_id:
             return False
-        self._taken += 1
-        ticket = self._issue(self._origin, line)
-        if type(message.version) is int:
-            ticket.version = message.version
-        self._sink.count()
+        self._tried += 1
+        ticket = self._ticket(message, line)
         self._loader.take_unread(
             Unread(
                 identity_of(external_id),
@@ -106,9 +105,34 @@ class KnownLines:
         )
         return True
 
-    def _load(self, unread: Unread, differs: bool) -> None:
+    def _tries_again(self) -> bool:
+        """Say whether the next records are worth a look at how they are written."""
+        self._at_once += 1
+        if self._unknown > _MOST_UNKNOWN and self._at_once <= _READ_AT_ONCE:
+            return False
+        self._tried = self._unknown = self._at_once = 0
+        return True
+
+    def _ticket(self, message: RawRecord, line: str | bytes) -> Ticket:
+        ticket = self._issue(self._origin, line)
+        if type(message.version) is int:
+            ticket.version = message.version
+        self._sink.count()
+        return ticket
+
+    def _load_at_once(self, message: RawRecord, line: str | bytes) -> bool:
+        try:
+            record: Record = codec.decode(message.record)
+        except codec.UNREADABLE:
+            return False
+        written = self._digest(memoryview(message.record))
+        ticket = self._ticket(message, line)
+        self._sink.load_counted(record, ticket, is_sound=True, line=written)
+        return True
+
+    def _load(self, unread: Unread) -> None:
         """Send a record the long way."""
-        self._differing += differs
+        self._unknown += 1
         record: Record
         try:
             record, is_sound = codec.decode(unread.raw), True

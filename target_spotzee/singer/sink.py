@@ -159,7 +159,7 @@ class SpotzeeSink(BatchSink):
             self._count()
 
     def load_counted(
-        self, record: Record, ticket: Ticket, *, is_sound: bool, line: bytes | None = None
+        self, record: Record, ticket: Ticket, *, is_sound: bool, line: bytes = b""
     ) -> None:
         """Do the same for a record that was counted.
 

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ CREATE TABLE streams (
   number INTEGER PRIMARY KEY, name TEXT UNIQUE, writes TEXT, issued INTEGER, recipe BLOB, pass TEXT
 );
 CREATE TABLE users (
-  identity TEXT, stream INTEGER, number INTEGER, request INTEGER, doubt INTEGER, digest BLOB,
-  line BLOB, spelling TEXT, columns BLOB, PRIMARY KEY (identity, stream)
+  identity TEXT, stream INTEGER, number INTEGER, request INTEGER, doubt INTEGER, digests BLOB,
+  spelling TEXT, columns BLOB, PRIMARY KEY (identity, stream)
 ) WITHOUT ROWID;
 CREATE TABLE open (number INTEGER PRIMARY KEY, users TEXT);
 CREATE TABLE links (
@@ -54,6 +55,7 @@ _MIGRATIONS: Sequence[str] = (_TABLES,)
 
 VERSION = len(_MIGRATIONS)
 _CACHE_KIB = 8_192
+_ROWS_AT_ONCE = 50
 _WAL_PAGES = 4_096
 """The log is written into the file when it has so many pages: 16 MiB."""
 
@@ -168,6 +170,28 @@ class SnapshotFile:
     def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows; in a `transaction`."""
         self._connection.executemany(statement, rows)
+
+    def keep(self, table: str, values: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows in place of those with the same key; in a `transaction`.
+
+        Many at once, since SQLite lets the other threads run after each statement, which costs more
+        than the statement.
+
+        Args:
+            table: Theirs.
+            values: A row of the statement's ``VALUES``.
+            rows: What goes into it.
+        """
+        statement = f"INSERT OR REPLACE INTO {table} VALUES "  # noqa: S608 - a name of ours
+        whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+        self._connection.executemany(
+            statement + ", ".join([values] * _ROWS_AT_ONCE),
+            [
+                [*chain.from_iterable(rows[start : start + _ROWS_AT_ONCE])]
+                for start in range(0, whole, _ROWS_AT_ONCE)
+            ],
+        )
+        self._connection.executemany(statement + values, rows[whole:])
 
     def close(self) -> None:
         """Close the file; it is then one file, without its log."""

@@ -169,7 +169,7 @@ class Snapshot:
         identity, number = self._key(item)
         entry = self.entries.of(identity).get(number)
         if entry is not None and entry.uses > 1:  # it is back: a later record waits
-            entry.digest, entry.line, entry.doubt = b"", None, UNKNOWN
+            entry.digests, entry.doubt = b"", UNKNOWN
             self.entries.keep(identity, number, entry)
         elif entry is not None:
             self.entries.forget(identity, number)
@@ -209,17 +209,17 @@ class Snapshot:
         """Note that Spotzee took users, or accepted them."""
         number = self._batches[batch.family]
         is_doubtful = batch.attempts.doubtful_until > 0
-        confirms = batch.kind.confirms
+        is_doubtful = is_doubtful or not batch.kind.confirms
         kept = []
         for item in items:
             entry: Entry | None = item.entry
             if entry is None or item.folded is not None:
                 self._confirm_parts(batch, item)
                 continue
-            if is_doubtful or entry.doubt != CLOSED or not confirms:
+            if is_doubtful or entry.doubt != CLOSED:
                 entry.doubt = self._doubt_of(entry, batch)
             entry.request = number
-            entry.digest, entry.line = item.digest, item.line
+            entry.digests = item.digests
             self._describe(entry, item, item.body, item.ticket)
             kept.append(entry)
         self.entries.keep_all(kept)
@@ -239,7 +239,7 @@ class Snapshot:
             entry = known.get(stream) or self.entries.new(identity, stream)
             entry.doubt = self._doubt_of(entry, batch)
             entry.request = self._batches[batch.family]
-            entry.digest, entry.line = digest(body), None
+            entry.digests = digest(body)
             self._describe(entry, item, body, ticket)
             self.entries.keep(identity, stream, entry)
 
@@ -360,5 +360,5 @@ class Snapshot:
 
 def spelling(identity: str, ids: Ids) -> str | None:
     """Return a user's id as it was sent, if its identity does not tell."""
-    sent = ids[0] if identity[0] == "e" else ids[1]
+    sent = ids[0] or ids[1]
     return None if sent == identity[1:] else sent

@@ -18,7 +18,7 @@ class Unread(msgspec.Struct, eq=False, gc=False):
         ticket: What it is settled with.
         line: Stands for the record and for all that decides what it is mapped to.
         raw: The record, JSON.
-        load: Reads it and sends it on its way; is told whether the snapshot had another line.
+        load: Reads it and sends it on its way.
     """
 
     identity: str
@@ -26,4 +26,4 @@ class Unread(msgspec.Struct, eq=False, gc=False):
     ticket: Ticket
     line: bytes
     raw: msgspec.Raw
-    load: Callable[[Unread, bool], None]
+    load: Callable[[Unread], None]

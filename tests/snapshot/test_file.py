@@ -188,8 +188,8 @@ CREATE TABLE streams (
   number INTEGER PRIMARY KEY, name TEXT UNIQUE, writes TEXT, issued INTEGER, recipe BLOB, pass TEXT
 );
 CREATE TABLE users (
-  identity TEXT, stream INTEGER, number INTEGER, request INTEGER, doubt INTEGER, digest BLOB,
-  line BLOB, spelling TEXT, columns BLOB, PRIMARY KEY (identity, stream)
+  identity TEXT, stream INTEGER, number INTEGER, request INTEGER, doubt INTEGER, digests BLOB,
+  spelling TEXT, columns BLOB, PRIMARY KEY (identity, stream)
 ) WITHOUT ROWID;
 CREATE TABLE open (number INTEGER PRIMARY KEY, users TEXT);
 CREATE TABLE links (anonymous TEXT, external TEXT, PRIMARY KEY (anonymous, external)) WITHOUT ROWID;
