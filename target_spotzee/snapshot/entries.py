@@ -18,7 +18,9 @@ CLOSED = 0
 ONCE_MORE = 1
 """Confirmed, but an attempt of unknown fate may yet be applied: sent in one more run."""
 UNKNOWN = 2
-"""Nobody knows what Spotzee has."""
+"""Nobody knows what Spotzee has: a write may have been accepted that can't be read yet."""
+LEAVING = 3
+"""A removal was begun; all that was written before it could be read."""
 
 MOST_LOOKED_UP = 250
 """Identities that are looked up at once."""
@@ -43,7 +45,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     Attributes:
         number: The user's in the stream, for `Bits`.
         request: The number of the batch that was confirmed last; 0: none was.
-        doubt: `CLOSED`, `ONCE_MORE` or `UNKNOWN`.
+        doubt: `CLOSED`, `ONCE_MORE`, `UNKNOWN` or `LEAVING`.
         digests: Of what the confirmed record was mapped to; behind it, of the record itself as
             the tap wrote it, where that tells what it is mapped to. See `Item.digests`.
         spelling: The id as it was sent, where it differs from the identity.
@@ -163,11 +165,25 @@ class Entries:
         """Have a changed entry written."""
         self._unwritten[identity, stream] = entry
 
-    def doubt(self, identity: str, stream: int, of_user: dict[int, Entry] | None = None) -> None:
-        """Note that nobody knows what Spotzee has of a user."""
+    def doubt(
+        self,
+        identity: str,
+        stream: int,
+        of_user: dict[int, Entry] | None = None,
+        *,
+        doubt: int = UNKNOWN,
+    ) -> None:
+        """Note that nobody knows what Spotzee has of a user.
+
+        Args:
+            identity: The user's.
+            stream: The stream that knows it.
+            of_user: What `find` found.
+            doubt: Why.
+        """
         known = self._recent.setdefault(identity, self.of(identity) if of_user is None else of_user)
         entry = known.get(stream) or self.new(identity, stream)
-        entry.doubt = UNKNOWN
+        entry.doubt = doubt
         self._unwritten[identity, stream] = entry
         self._released.append(identity)
 

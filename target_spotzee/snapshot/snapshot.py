@@ -17,6 +17,7 @@ from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest, fingerprints, is_sampled
 from target_spotzee.snapshot.entries import (
     CLOSED,
+    LEAVING,
     ONCE_MORE,
     UNKNOWN,
     Entries,
@@ -138,7 +139,7 @@ class Snapshot:
                 has_removals = True
                 for item in batch.items:
                     key = self._key(item)
-                    self.doubt(key[0])
+                    self.doubt(key[0], LEAVING)
                     self.leavers.begin(key, spelling(key[0], item.ids), batch.kind.removes)
                 continue
             self._latest += 1
@@ -169,7 +170,7 @@ class Snapshot:
         identity, number = self._key(item)
         entry = self.entries.of(identity).get(number)
         if entry is not None and entry.uses > 1:  # it is back: a later record waits
-            entry.digests, entry.doubt = b"", UNKNOWN
+            entry.digests, entry.doubt = b"", LEAVING
             self.entries.keep(identity, number, entry)
         elif entry is not None:
             self.entries.forget(identity, number)
@@ -254,7 +255,7 @@ class Snapshot:
         """Return the doubt that is left once a user was taken."""
         if not batch.kind.confirms:
             return UNKNOWN
-        if batch.attempts.doubtful_until > 0 or entry.doubt == UNKNOWN:
+        if batch.attempts.doubtful_until > 0 or entry.doubt in (UNKNOWN, LEAVING):
             return ONCE_MORE
         return entry.doubt if entry.request >= self.first_request else CLOSED
 
@@ -290,10 +291,10 @@ class Snapshot:
         self.has_links = True
         self.doubt(anonymous)
 
-    def doubt(self, identity: str) -> None:
-        """Note that nobody knows any more what Spotzee has of a user, in any stream."""
+    def doubt(self, identity: str, doubt: int = UNKNOWN) -> None:
+        """Note that nobody knows any more what Spotzee has of a user, in any stream, and why."""
         for stream in [*self.entries.of(identity)]:
-            self.entries.doubt(identity, stream)
+            self.entries.doubt(identity, stream, doubt=doubt)
 
     def linked(self, anonymous: str) -> list[str]:
         """Return the identities that an anonymous_id was linked to."""

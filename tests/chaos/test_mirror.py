@@ -19,7 +19,7 @@ from tests.chaos.mirror.verdict import judge
 from tests.chaos.run import Leg, Look, Users
 from tests.chaos.scenario import Scenario
 
-SEEDS = (18, 144, 152, 196, 206)
+SEEDS = (13, 18, 144, 152, 196, 206)
 """A few lines of the table: each signal, both deliveries, deletions and marks."""
 
 RECORDS = dict.fromkeys(

@@ -171,6 +171,24 @@ def test_a_lost_answer_and_then_a_refusal_leave_nothing_known(nights: Nights) ->
     assert nights.users["u"]["data"]["plan"] == "a"
 
 
+@pytest.mark.parametrize("delivery", ["sync", "async"])
+def test_who_was_read_and_deleted_by_a_run_that_failed_is_not_waited_for(
+    nights: Nights, delivery: str
+) -> None:
+    config: dict[str, Any] = {"schema": DELETED, "removed_users": "delete", "delivery": delivery}
+    nights.load(row("u", plan="a"), **config)
+    nights.sandbox.faults.replace(
+        [Fault(effect="status", status=401, method="GET", external_id="u", nth=[3])]
+    )
+    assert nights.load(deleted("u"), **config).code == 1
+    assert "u" not in nights.users
+    nights.sandbox.faults.replace([])
+    before = len(nights.sandbox.requests)
+    ended = nights.load(deleted("u"), **config)
+    looks = [each for each in nights.sandbox.requests[before:] if "/users/u" in each.path]
+    assert (ended.code, len(looks)) == (0, 1)
+
+
 def test_a_deleted_row_need_not_keep_to_the_schema(nights: Nights) -> None:
     schema = tap.line(
         {
