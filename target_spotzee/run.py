@@ -22,10 +22,11 @@ from target_spotzee.api.limits import Gate, Pacer
 from target_spotzee.api.probe import probe
 from target_spotzee.delivery import dry_run as dry_runs
 from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.delivery.comparison import Found
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.delivery.loader import Loader
-from target_spotzee.delivery.mirror import Found, Mirror
+from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.removals import Removals
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.delivery.workers import Sender, Workers

@@ -139,6 +139,10 @@ class Client:
             if error.may_be_applied:
                 self._doubt(attempts)
             return Retry(error.reason)
+        if attempts.doubtful_until and batch.kind.writes and batch.request.body is None:
+            # No key says that it is the same again, so it may be carried out twice, the second time
+            # when the first can be seen.
+            self._doubt(attempts)
         typical = answer.taken and not (answer.replayed or self._connection.is_new)
         self._gate.release(started, typical=typical, tier=answer.tier)
         self._note(answer, started, attempts)

@@ -70,6 +70,8 @@ class Dispatcher:
         self._max_retry_seconds = max_retry_seconds
         self._resends: deque[Batch] = deque()
         self._doubtful: list[tuple[float, int, Batch, Item]] = []
+        self._doubtful_steps: dict[Item, float] = {}
+        """Items that went on as another kind, with what their batch's attempts left in doubt."""
         self._order = count()
         self._following = 0
         self._failure: SpotzeeError | None = None
@@ -200,7 +202,7 @@ class Dispatcher:
         if settled:
             self._settle(batch, settled, is_there=is_there)
         for item in verdict.advanced:
-            self._backlog.advance(item, self._clock())
+            self._advance(item, batch.attempts.doubtful_until)
         if verdict.rejected:
             attempts = batch.attempts
             for item, error in verdict.rejected:
@@ -218,9 +220,22 @@ class Dispatcher:
         self._settlement.split(verdict.splits)
         self._resends.extend(verdict.resends)
         if settled:
-            self._release(batch, settled, batch.attempts.doubtful_until)
+            self._release(batch, settled, self._doubtful_until(batch, settled))
         if verdict.failure is not None:
             self._fail(verdict.failure)
+
+    def _advance(self, item: Item, doubtful_until: float) -> None:
+        """Have an item go on as what follows; what its batch left in doubt stays so."""
+        if doubtful_until > 0:
+            self._doubtful_steps[item] = doubtful_until
+        self._backlog.advance(item, self._clock())
+
+    def _doubtful_until(self, batch: Batch, items: list[Item]) -> float:
+        """Return until when an attempt on any of a batch's items may still be applied."""
+        if not self._doubtful_steps:
+            return batch.attempts.doubtful_until
+        steps = [self._doubtful_steps.pop(item, 0.0) for item in items]
+        return max(batch.attempts.doubtful_until, *steps)
 
     def _settle(self, batch: Batch, items: list[Item], *, is_there: bool) -> None:
         """Settle what Spotzee has, or no longer has."""

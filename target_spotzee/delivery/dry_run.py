@@ -9,7 +9,7 @@ from typing import Any
 
 from target_spotzee import codec
 from target_spotzee.api.answers import Delivered
-from target_spotzee.delivery.mirror import Found
+from target_spotzee.delivery.comparison import Found
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.objects.batch import Batch
 from target_spotzee.settings.values import Settings

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from target_spotzee import codec
+from target_spotzee.delivery.comparison import Found
 from target_spotzee.delivery.removals import Removals, Shown
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import Payload
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
-from target_spotzee.snapshot.digests import digest, fingerprints
-from target_spotzee.snapshot.entries import CLOSED, Entry
+from target_spotzee.snapshot.digests import digest
+from target_spotzee.snapshot.entries import CLOSED, LEAVING, Entry
 from target_spotzee.snapshot.snapshot import Snapshot
 from target_spotzee.snapshot.streams import Stream
 from target_spotzee.snapshot.unread import Unread
@@ -24,29 +24,6 @@ logger = logging.getLogger("target-spotzee")
 
 Known = dict[str, dict[int, Entry]]
 """Users' entries: by identity, then by stream."""
-
-
-@dataclass
-class Found:
-    """What a dry run tells of a stream.
-
-    Attributes:
-        new: Records of users that the snapshot does not know.
-        changed: Records that differ from what was confirmed.
-        unchanged: Records that do not.
-        compared: How many of the changed ones are known field by field.
-        columns: Of those, how many differ in which field.
-        removed: How many users would be removed.
-        held_back: How many left and would not be removed.
-    """
-
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    compared: int = 0
-    columns: Counter[str] = field(default_factory=Counter)
-    removed: int = 0
-    held_back: int = 0
 
 
 class Mirror:
@@ -301,7 +278,7 @@ class Mirror:
                 self._pass_over(stream, item.ticket, item.ids)
                 return
         if self._is_dry:
-            self._compare(stream, entry, payload)
+            self.found[stream.name].compare(entry, payload, stream.writes)
         self._use(item, stream, of_user)
         is_back = identity in self._back
         if identity in self._marking:
@@ -309,6 +286,7 @@ class Mirror:
             snapshot.leavers.expect(identity)
         if is_back:
             item, payload = _back(item, payload)
+            item.entry.doubt = LEAVING
         self._send(item, payload, self._now)
 
     def _is_settled(
@@ -335,6 +313,7 @@ class Mirror:
         snapshot = self._snapshot
         identity = item.identities[0]
         item.entry = snapshot.entries.use(identity, stream.number, of_user)
+        item.entry.is_leaving = False
         for anonymous in item.identities[1:]:
             snapshot.link(anonymous, identity)
         if snapshot.has_links and identity[0] == "a":
@@ -356,29 +335,16 @@ class Mirror:
         identity = item.identities[0]
         return identity[0] == "a" and bool(self._snapshot.linked(identity))
 
-    def _compare(self, stream: Stream, entry: Entry | None, payload: Payload) -> None:
-        """Count a record for a dry run."""
-        found = self.found[stream.name]
-        if entry is None or not entry.digests:
-            found.new += 1
-            return
-        found.changed += 1
-        if entry.columns is not None:
-            found.compared += 1
-            now = fingerprints(payload, stream.writes)
-            before = entry.columns.ljust(len(now), b"\0")
-            found.columns.update(
-                name
-                for name, old, new in zip(stream.writes, before, now, strict=True)
-                if old != new
-            )
-
     def _remove(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         """Send the removal of a user whose record says that it was deleted."""
-        identity = item.identities[0]
-        now = self._snapshot.entries.of(identity)  # records just before this one included
-        if now.keys() - {stream.number}:  # another stream still has it
-            self._snapshot.entries.forget(identity, stream.number)
+        snapshot, identity = self._snapshot, item.identities[0]
+        now = snapshot.entries.of(identity)  # records just before this one included
+        is_elsewhere = any(
+            number != stream.number and not entry.is_leaving for number, entry in now.items()
+        ) or snapshot.is_refused_elsewhere(identity, stream)
+        snapshot.forget_rejected(identity, stream)
+        if is_elsewhere:
+            snapshot.entries.forget(identity, stream.number)
             if of_user is not None:
                 of_user.pop(stream.number, None)
             self._settlement.ignored(item.ticket)
@@ -386,7 +352,8 @@ class Mirror:
         if item.kind.removes == "mark":
             self._marking.add(identity)
         if stream.number in now:
-            item.entry = self._snapshot.entries.use(identity, stream.number, now)
+            item.entry = snapshot.entries.use(identity, stream.number, now)
+            item.entry.is_leaving = True
         self._send(item, {}, self._now)
 
 

@@ -120,7 +120,7 @@ class Removals:
                 self.snapshot.leavers.forget(stream.number, seen)
             stream.end_pass()
         elif self._may_go(stream, how, seen):
-            self.snapshot.leavers.judge(stream.number, seen, stream.tour.began, how)
+            self.snapshot.leavers.judge(stream.number, seen, stream.tour.began, how, is_proved=True)
             stream.end_pass()
         elif stream.tour.flaw is not None:
             stream.drop_pass()
@@ -155,7 +155,8 @@ class Removals:
                 self._may_go(stream, how, lambda _: False)
             return
         if how != "keep" and tour.before is not None and self._may_go(stream, how, seen):
-            is_sure = how == "mark" or self.is_confirmed or tour.has_passed
+            is_proved = self.is_confirmed or tour.has_passed
+            is_sure = how == "mark" or is_proved
             if not is_sure and any(self._missing(stream, seen)):
                 logger.warning(
                     "stream %r: users missing from two passes are marked and not deleted, since"
@@ -163,7 +164,8 @@ class Removals:
                     stream.name,
                     _ANYTHING,
                 )
-            self.snapshot.leavers.judge(stream.number, seen, tour.began, how if is_sure else "mark")
+            how = how if is_sure else "mark"
+            self.snapshot.leavers.judge(stream.number, seen, tour.began, how, is_proved=is_proved)
         if tour.flaw is None:
             stream.end_pass()
         else:

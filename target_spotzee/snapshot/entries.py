@@ -52,6 +52,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         columns: A byte for each field of what was confirmed, for some users; see `fingerprints`.
         uses: How many of its records wait or are in flight.
         key: The user's identity and the stream's number, once it is in use.
+        is_leaving: Whether the newest of its records says that the user has left the stream.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     columns: bytes | None = None
     uses: int = 0
     key: Key | None = None
+    is_leaving: bool = False
 
 
 class Entries:

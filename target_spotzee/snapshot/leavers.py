@@ -69,17 +69,35 @@ class Leavers:
         with self._file.function("seen", seen), self._file.transaction() as file:
             file.write(f"DELETE FROM users {_MISSING}", [(stream,)])  # noqa: S608 - ours
 
-    def judge(self, stream: int, seen: Callable[[int], bool], began: int, how: str) -> None:
-        """Write down whom to remove; whoever another stream still has is just forgotten here."""
+    def judge(
+        self,
+        stream: int,
+        seen: Callable[[int], bool],
+        began: int,
+        how: str,
+        *,
+        is_proved: bool,
+    ) -> None:
+        """Write down whom to remove.
+
+        Args:
+            stream: The stream.
+            seen: Says whether a user was seen, by its number.
+            began: The run in which the pass began.
+            how: What becomes of those who are missing and are in no other stream.
+            is_proved: Whether they are missing for certain; then those whom another stream still
+                has are forgotten here, and that one alone decides what becomes of them.
+        """
         with self._file.function("seen", seen), self._file.transaction() as file:
-            file.write(
-                f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
-                [(stream, began)],
-            )
+            if is_proved:
+                file.write(
+                    f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
+                    [(stream, began)],
+                )
             file.write(
                 "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM users"  # noqa: S608 - ours
-                f" {_MISSING} AND identity > 'e'",
-                [(how, stream)],
+                f" {_MISSING} AND identity > 'e' AND NOT {_ELSEWHERE}",
+                [(how, stream, began)],
             )
             if how != _MARKED:  # those that were only marked, for want of proof
                 file.write(

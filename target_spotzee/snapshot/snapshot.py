@@ -75,6 +75,7 @@ class Snapshot:
         self._batches: dict[str, int] = {}
         self._requests: list[tuple[int, int, int, str | None]] = []
         self._rejects: dict[Key, tuple[str, int, int, str]] = {}
+        self._unrejected: list[Key] = []
         self._links: dict[tuple[str, str], None] = {}
         self._failure: SpotzeeError | None = None
         self.has_links = bool(self._file.rows("SELECT 1 FROM links LIMIT 1"))
@@ -172,6 +173,7 @@ class Snapshot:
         if entry is not None and entry.uses > 1:  # it is back: a later record waits
             entry.digests, entry.doubt = b"", LEAVING
             self.entries.keep(identity, number, entry)
+            self.leavers.expect(identity)
         elif entry is not None:
             self.entries.forget(identity, number)
             stream = self.streams.by_number(number)
@@ -276,8 +278,22 @@ class Snapshot:
                 del self._left[batch.family]
                 self.entries.close(self._batches.pop(batch.family))
 
+    def is_refused_elsewhere(self, identity: str, stream: Stream) -> bool:
+        """Say whether another stream has a user, though all that it showed of it was rejected."""
+        others = [other for other in self.streams if other is not stream]
+        if any((identity, other.number) in self._rejects for other in others):
+            return True
+        rows = self._file.rows("SELECT stream, run FROM rejects WHERE identity = ?", [identity])
+        latest = dict(rows)
+        return any(latest.get(other.number, -1) >= other.tour.began for other in others)
+
+    def forget_rejected(self, identity: str, stream: Stream) -> None:
+        """Note that a user has left a stream that may have shown rejected records of it."""
+        self._rejects.pop((identity, stream.number), None)
+        self._unrejected.append((identity, stream.number))
+
     def rejected(self, stream: str, identity: str | None, code: str) -> None:
-        """Note for `explain` that a record was rejected, if it is known whose it was."""
+        """Note that a record was rejected, if it is known whose it was."""
         known = self.streams.get(stream)
         if identity is not None:
             key = identity, known.number
@@ -341,10 +357,12 @@ class Snapshot:
             self.entries.write()
             self.streams.write()
             file.write("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", self._requests)
+            file.write("DELETE FROM rejects WHERE identity = ? AND stream = ?", self._unrejected)
             file.write("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", self._rejects.values())
             file.write("INSERT OR IGNORE INTO links VALUES (?, ?)", self._links)
             self.leavers.write()
         self._requests.clear()
+        self._unrejected.clear()
         self._rejects.clear()
         self._links.clear()
 

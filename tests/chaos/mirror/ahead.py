@@ -29,10 +29,12 @@ def behind(mirror: Mirror, process: Process, look: Look) -> Iterator[str]:
         for known in [known for known in allowed if step.what == "deleted"]:
             if known[0] == step.user:
                 del allowed[known]
-        allowed.update({known: [value] for known, value in _writes(step, look)})
+        if _may_be_rejected(step, look):
+            _allow_too(allowed, step)
+        else:
+            allowed.update({known: [value] for known, value in _writes(step)})
     for step in later:
-        for known, value in _writes(step, look):
-            allowed.get(known, []).append(value)
+        _allow_too(allowed, step)
     doubles = bool(mirror.sandbox.get("doubles"))
     for (user, name), values in allowed.items():
         now = held(users.get(user), name)
@@ -44,11 +46,19 @@ def behind(mirror: Mirror, process: Process, look: Look) -> Iterator[str]:
             yield f"{user} was deleted"
 
 
-def _writes(step: Step, look: Look) -> Iterator[tuple[_Field, Any]]:
-    """Yield what a step writes, unless it was rejected by then."""
-    if step.what != "row" or step.row is None or not step.user:
-        return
-    if not is_refused(step.row) and step.row["number"] not in look.rejected:
+def _may_be_rejected(step: Step, look: Look) -> bool:
+    """Say whether the same row was rejected, be it when it was shown before."""
+    return step.row is not None and step.row.get("number") in look.rejected
+
+
+def _allow_too(allowed: dict[_Field, list[Any]], step: Step) -> None:
+    for known, value in _writes(step):
+        allowed.get(known, []).append(value)
+
+
+def _writes(step: Step) -> Iterator[tuple[_Field, Any]]:
+    """Yield what a step writes, unless Spotzee refuses it."""
+    if step.what == "row" and step.row is not None and step.user and not is_refused(step.row):
         for name, value in written(step.stream, step.row).items():
             yield (step.user, name), value
 

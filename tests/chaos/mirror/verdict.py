@@ -155,6 +155,8 @@ def _nights(mirror: Mirror, outcome: Outcome) -> Found:
             if known.streams and known.fields and user not in mirror.nights[night].suspects:
                 for kind, text in _user(mirror, user, known, users, sent):
                     yield kind, f"after night {night + 1}: {text}"
+        for user in mirror.nights[night].suspects:  # what was refused is told again, or by nobody
+            expected.users[user].fields.clear()
         for user in sorted(users.keys() - ever):
             yield "other", f"after night {night + 1}: {user} is nobody the tap sent"
         yield from _strangers(users)
@@ -247,9 +249,11 @@ def _end(mirror: Mirror, outcome: Outcome) -> Found:
     if mirror.skips and not mirror.habits.overlap:
         bad = {step.user for step in _steps(mirror) if step.row and is_refused(step.row)}
         last = len(mirror.nights) - 1
-        for process in outcome.processes:
+        ever: set[str] = set()
+        for number, process in enumerate(outcome.processes):
             if process.night == last:
-                yield from _idle(process.requests, bad)
+                yield from _idle(process.requests, bad, ever)
+            ever |= {removal.user for removal in removals(number, process)}
 
 
 def _steps(mirror: Mirror) -> Iterator[Step]:
@@ -257,10 +261,16 @@ def _steps(mirror: Mirror) -> Iterator[Step]:
         yield from steps
 
 
-def _idle(requests: Sequence[Request], but: set[str]) -> Found:
-    """Say what was written though nothing had changed."""
+def _idle(requests: Sequence[Request], but: set[str], removed: set[str]) -> Found:
+    """Say what was written though nothing had changed.
+
+    A removal may have been held back until then, but is not asked for twice.
+    """
     for request in requests:
         users = {external_id.casefold() for external_id in request.external_ids} - but
+        is_removal = request.method == "DELETE" or any(map(marked, items(request)))
+        if is_removal:
+            users &= removed
         if request.method != "GET" and users:
-            what = "marked" if any(map(marked, items(request))) else f"{request.method}"
+            what = "removed" if is_removal else f"{request.method}"
             yield "other", f"{len(users)} users were written for nothing ({what})"

@@ -1,0 +1,99 @@
+"""What hundreds of runs in which everything fails found of removals, each as small as it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from target_spotzee.sandbox import Fault
+from tests import tap
+from tests.nights import COLUMNS, Nights, counts, row
+
+OTHERS = ("id", "city", "_sdc_deleted_at")
+BOTH = tap.schema("customers", (*COLUMNS, "_sdc_deleted_at")) + tap.schema("contacts", OTHERS)
+STREAMS: dict[str, Any] = {
+    "customers": {},
+    "contacts": {"mapping": {"external_id": "id", "data": {"city": "city"}}},
+}
+CONFIG: dict[str, Any] = {"schema": BOTH, "streams": STREAMS, "removed_users": "delete"}
+
+
+def contact(id_: str) -> str:
+    return tap.record("contacts", id=id_, city="Perth")
+
+
+def deleted(id_: str, stream: str = "customers") -> str:
+    return tap.record(stream, id=id_, _sdc_deleted_at="2026-11-25T10:00:00+00:00")
+
+
+def test_a_delete_whose_answer_was_lost_may_be_carried_out_twice(nights: Nights) -> None:
+    nights.load(row("u", plan="a"), **CONFIG)
+    nights.sandbox.options.delete_delay = (
+        0.95  # so that the second is carried out later than a request lasts
+    )
+    nights.sandbox.faults.replace(
+        [Fault(effect="stall_after", method="DELETE", seconds=20, first=1)]
+    )
+    patient = {**CONFIG, "max_retry_seconds": 60, "timeout_seconds": 1}
+    ended = nights.load(deleted("u"), row("u", plan="b"), **patient)
+    nights.sandbox.settle()
+    assert (ended.code, nights.users["u"]["data"]["plan"]) == (0, "b")
+
+
+def test_who_is_back_after_a_removal_is_sent_once_more(nights: Nights) -> None:
+    nights.load(row("u", plan="a"), **CONFIG)
+    nights.load(deleted("u"), **CONFIG)
+    sent = [counts(nights.load(row("u", plan="a"), **CONFIG)) for _ in range(3)]
+    confirmed, unchanged = {"read": 1, "confirmed": 1}, {"read": 1, "unchanged": 1}
+    assert sent == [confirmed, confirmed, unchanged]
+
+
+def test_deleted_and_back_in_one_run_is_sent_once_more(nights: Nights) -> None:
+    nights.load(row("u", plan="a"), **CONFIG)
+    nights.load(deleted("u"), row("u", plan="a"), **CONFIG)
+    sent = [counts(nights.load(row("u", plan="a"), **CONFIG)) for _ in range(2)]
+    assert sent == [{"read": 1, "confirmed": 1}, {"read": 1, "unchanged": 1}]
+
+
+def test_who_is_gone_from_two_streams_in_one_run_is_gone(nights: Nights) -> None:
+    # The second removal is read while the first is on its way.
+    ended = nights.load(
+        row("u", plan="a"), deleted("u"), contact("u"), deleted("u", "contacts"), **CONFIG
+    )
+    assert (ended.code, nights.users) == (0, {})
+
+
+def test_who_is_gone_from_one_stream_and_back_in_another_stays(nights: Nights) -> None:
+    ended = nights.load(row("u", plan="a"), deleted("u"), contact("u"), **CONFIG)
+    assert (ended.code, nights.users["u"]["data"]) == (0, {"city": "Perth"})
+
+
+def test_who_is_back_in_one_stream_is_not_removed_by_another(nights: Nights) -> None:
+    back = (row("u", plan="a"), deleted("u"), row("u", plan="b"))
+    nights.load(*back, contact("u"), deleted("u", "contacts"), **CONFIG)
+    assert nights.users["u"]["data"]["plan"] == "b"
+
+
+def test_who_was_only_rejected_in_another_stream_is_there(nights: Nights) -> None:
+    nights.load(contact("u"), **CONFIG)
+    nights.sandbox.faults.replace(
+        [Fault(effect="item_error", code="state_conflict", external_id="u")]
+    )
+    assert nights.load(row("u", plan="a"), **CONFIG).code == 3
+    nights.sandbox.faults.replace([])
+    ended = nights.load(deleted("u", "contacts"), **CONFIG)
+    assert (counts(ended), list(nights.users)) == ({"read": 1, "ignored": 1}, ["u"])
+    ended = nights.load(deleted("u"), **CONFIG)
+    assert (counts(ended), nights.users) == ({"read": 1, "confirmed": 1}, {})
+
+
+def test_passes_that_prove_nothing_do_not_leave_a_user_to_another_stream(nights: Nights) -> None:
+    whole = {**STREAMS, "contacts": {**STREAMS["contacts"], "complete_pass": True}}
+    config = {**CONFIG, "streams": whole, "max_removed_percent": 100}
+    people = [f"u{number}" for number in range(9)]
+    nights.load(
+        row("u8", plan="a"), *(contact(id_) for id_ in people), tap.state({"night": 1}), **config
+    )
+    for _ in range(3):  # as a tap that dies at the same place each night
+        nights.load(*(contact(id_) for id_ in people[:8]), tap.state({"night": 1}), **config)
+    ended = nights.load(deleted("u8"), **config)
+    assert (counts(ended), "u8" in nights.users) == ({"read": 1, "ignored": 1}, True)
