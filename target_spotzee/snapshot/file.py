@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from target_spotzee.exceptions import RunError, SettingsError
 
 APPLICATION_ID = 0x53_5A_53_4E
@@ -199,6 +201,19 @@ class SnapshotFile:
             if self._connection.in_transaction:
                 self._connection.rollback()
             self._connection.close()
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turn what the file holds and makes no sense into one line for a person.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError):
+        raise SettingsError(_DAMAGED) from None
 
 
 def _make(path: Path) -> None:

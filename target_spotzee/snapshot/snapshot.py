@@ -25,7 +25,7 @@ from target_spotzee.snapshot.entries import (
     Key,
 )
 from target_spotzee.snapshot.explanation import explain
-from target_spotzee.snapshot.file import SnapshotFile
+from target_spotzee.snapshot.file import SnapshotFile, understood
 from target_spotzee.snapshot.history import History
 from target_spotzee.snapshot.leavers import Leavers
 from target_spotzee.snapshot.streams import Stream, Streams
@@ -69,8 +69,6 @@ class Snapshot:
     ) -> None:
         self._now = now
         self._file = SnapshotFile(path, is_dry=is_dry)
-        self.streams = Streams(self._file)
-        self.entries = Entries(self._file, self.streams.issue)
         self._left: dict[str, int] = {}
         self._batches: dict[str, int] = {}
         self._requests: list[tuple[int, int, int, str | None]] = []
@@ -78,9 +76,19 @@ class Snapshot:
         self._unrejected: list[Key] = []
         self._links: dict[tuple[str, str], None] = {}
         self._failure: SpotzeeError | None = None
+        try:
+            with understood():
+                self._begin(run_id, timedelta(days=resend_after_days))
+        except SettingsError:
+            self._file.close()
+            raise
+
+    def _begin(self, run_id: str, resend_after: timedelta) -> None:
+        self.streams = Streams(self._file)
+        self.entries = Entries(self._file, self.streams.issue)
         self.has_links = bool(self._file.rows("SELECT 1 FROM links LIMIT 1"))
         self._history = History(self._file)
-        self.run = self._history.begin(run_id, now())
+        self.run = self._history.begin(run_id, self._now())
         self.leavers = Leavers(self._file, self.run)
         ((latest,),) = self._file.rows(
             "SELECT max(coalesce((SELECT max(number) FROM requests), 0),"
@@ -88,10 +96,10 @@ class Snapshot:
         )
         self._latest = latest
         self.first_request = latest + 1
-        self.stale = self._newest_before(now() - timedelta(days=resend_after_days))
-        if not resend_after_days:
+        self.stale = self._newest_before(self._now() - resend_after)
+        if not resend_after:
             self.stale = sys.maxsize
-        self._seen_by_now = self._newest_before(now() - _UNSEEN)
+        self._seen_by_now = self._newest_before(self._now() - _UNSEEN)
         for identity, stream in self.entries.reopen():
             entry = self.entries.of(identity)[stream]
             self.streams.by_number(stream).now.add(entry.number)
@@ -323,11 +331,13 @@ class Snapshot:
     def explain(self, id_: str) -> list[dict[str, Any]]:
         """Return what is known of a user, by either of its ids."""
         identities = [*identities_of((id_, None)), *identities_of((None, id_))]
-        return explain(self._file, identities)
+        with understood():
+            return explain(self._file, identities)
 
     def history(self) -> list[dict[str, Any]]:
         """Return the runs before this one, the newest first."""
-        return self._history.runs(before=self.run)
+        with understood():
+            return self._history.runs(before=self.run)
 
     # The file
 
