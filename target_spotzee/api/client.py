@@ -206,7 +206,7 @@ class Client:
             attempts.asked_seconds += seconds
             self._gate.rest(seconds)
         else:
-            seconds = backoff_seconds(attempts.made, self._random)
+            seconds = backoff_seconds(attempts.made - attempts.looks, self._random)
             if attempts.spent_seconds + seconds > self._endpoint.max_retry_seconds:
                 raise _gave_up(retry, attempts)
             self._tell(retry, attempts, seconds)
@@ -219,6 +219,7 @@ class Client:
             patience = max(patience, self._endpoint.max_retry_seconds)
         if attempts.spent_seconds > patience:
             return False
+        attempts.looks += 1
         self._rest(min(_LOOK_SECONDS, backoff_seconds(attempts.made, self._random)), attempts)
         return True
 

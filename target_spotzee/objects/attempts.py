@@ -14,6 +14,7 @@ class Attempts:
     Attributes:
         earlier: Requests that the same items took in another batch, before they were tried again.
         made: Requests made for this batch.
+        looks: How many of them found that what is awaited has not happened yet.
         limited: How many of them met a 429.
         replayed: How many were answered from Spotzee's memory.
         asked_seconds: Waits that Spotzee or the budget of requests asked for.
@@ -25,6 +26,7 @@ class Attempts:
 
     earlier: int = 0
     made: int = 0
+    looks: int = 0
     limited: int = 0
     replayed: int = 0
     asked_seconds: float = 0.0

@@ -13,9 +13,21 @@ from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
 from target_spotzee.api.limits import Gate, Pacer
 from target_spotzee.mapping.users import User
-from target_spotzee.objects.batch import Batch
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import KINDS, PATIENT
 from target_spotzee.sandbox import Fault, Sandbox
 from tests import strategies
+
+
+class Hurried(Gate):
+    """Notes how long it should rest, and does not."""
+
+    def __init__(self) -> None:
+        super().__init__(Pacer(1000, time.monotonic, random.random))
+        self.rests: list[float] = []
+
+    def rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
 
 
 class Noting(Gate):
@@ -76,3 +88,25 @@ def test_a_request_that_broke_had_to_connect_or_was_refused_is_no_measure_for_ot
             assert client.send(Batch("run", str(number), [item])) == Delivered()
             after.append(gate.untypical)
     assert after == [1, 1, 1, 3, 3, 4, 4]
+
+
+def test_looks_at_what_is_awaited_are_no_failed_attempts(sandbox: Sandbox) -> None:
+    gate = Hurried()
+    endpoint, connection = connection_to(sandbox)
+    client = Client(
+        endpoint,
+        gate,
+        connection,
+        clock=time.monotonic,
+        now=lambda: datetime.now(timezone.utc),
+        random=lambda: 1.0,
+        new_key=lambda: str(uuid.uuid4()),
+    )
+    sandbox.faults.add(Fault(effect="reset_before", nth=[7]))
+    (ticket,) = strategies.tickets(1)
+    item = Item(PATIENT[KINDS["removals", "mark"]], ("a", None), ("ea",), b"a", ticket)
+    with closing(client):
+        outcome = client.send(Batch("run", "1", [item]))
+    assert isinstance(outcome, Delivered)
+    assert outcome.errors[0].code == "removal_unconfirmed"
+    assert gate.rests[:8] == [0.5, 1, 2, 4, 5, 5, 0.5, 5]

@@ -17,6 +17,8 @@ from tests.chaos.scenario import Scenario, Trouble
 from tests.process import Target
 
 _DISK_FULL = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({0}, {0})); "
+# Here nothing takes longer than a second to be seen, if it ever is.
+_PATIENCE = "from target_spotzee.api import client; client._PATIENCE_SECONDS = 10.0\n"
 _CLOCK = """
 import datetime, random, time
 from target_spotzee import run
@@ -275,8 +277,8 @@ class Stage:
 
     def _prelude(self, trouble: Trouble | None) -> str:
         if trouble is not None and trouble.kind == "disk full":
-            return _DISK_FULL.format(trouble.bytes)
-        return _CLOCK.format(self.scenario.seed) if self.scenario.clock else ""
+            return _PATIENCE + _DISK_FULL.format(trouble.bytes)
+        return _PATIENCE + (_CLOCK.format(self.scenario.seed) if self.scenario.clock else "")
 
     def _full(self, trouble: Trouble | None) -> bool:
         path = self.target.rejects_path

@@ -242,7 +242,7 @@ class Evidence:
                 users[-1],
                 acts=process.confirms or not self._too_many(stream, number, shown | before),
                 confirms=process.confirms,
-                settled=process.told == process.end,
+                settled=process.told == process.end or process.leg.exit_code in (0, 3, 4),
             )
             if not late and process.told == process.end:
                 before = shown
