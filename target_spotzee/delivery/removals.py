@@ -15,6 +15,7 @@ from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import KINDS
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Origin, Stretch, Ticket
+from target_spotzee.snapshot.leavers import Absence
 from target_spotzee.snapshot.snapshot import Snapshot
 from target_spotzee.snapshot.streams import Stream
 
@@ -59,6 +60,10 @@ class Shown:
     activated: Collection[str]
     partial: Collection[str]
     shared: Collection[str]
+
+
+def _always(_stream: int, _number: int) -> bool:
+    return True
 
 
 @dataclass(eq=False)
@@ -119,8 +124,8 @@ class Removals:
             if stream.tour.flaw is None:  # so that they are not in the way of other streams
                 self.snapshot.leavers.forget(stream.number, seen)
             stream.end_pass()
-        elif self._may_go(stream, how, seen):
-            self.snapshot.leavers.judge(stream.number, seen, stream.tour.began, how, is_proved=True)
+        elif self._may_go(stream, how, absence := self._absence(stream, seen, is_proved=True)):
+            self.snapshot.leavers.judge(absence, how, is_proved=True)
             stream.end_pass()
         elif stream.tour.flaw is not None:
             stream.drop_pass()
@@ -152,28 +157,42 @@ class Removals:
 
         if not self._has_shown(stream):
             if how != "keep":
-                self._may_go(stream, how, lambda _: False)
+                nobody = self._absence(stream, lambda _: False, is_proved=False)
+                self._may_go(stream, how, nobody)
             return
-        if how != "keep" and tour.before is not None and self._may_go(stream, how, seen):
-            is_proved = self.is_confirmed or tour.has_passed
+        is_proved = self.is_confirmed or tour.has_passed
+        absence = self._absence(stream, seen, is_proved=is_proved)
+        if how != "keep" and tour.before is not None and self._may_go(stream, how, absence):
             is_sure = how == "mark" or is_proved
-            if not is_sure and any(self._missing(stream, seen)):
+            if not is_sure and any(self.snapshot.leavers.missing(absence)):
                 logger.warning(
                     "stream %r: users missing from two passes are marked and not deleted, since"
                     " both passes ended at the same place, as those of a broken tap would; %s",
                     stream.name,
                     _ANYTHING,
                 )
-            how = how if is_sure else "mark"
-            self.snapshot.leavers.judge(stream.number, seen, tour.began, how, is_proved=is_proved)
+            self.snapshot.leavers.judge(absence, how if is_sure else "mark", is_proved=is_proved)
         if tour.flaw is None:
             stream.end_pass()
         else:
             stream.drop_pass()
 
-    def _may_go(self, stream: Stream, how: str, seen: Callable[[int], bool]) -> bool:
+    def _absence(self, stream: Stream, seen: Callable[[int], bool], *, is_proved: bool) -> Absence:
+        """Return who counts as missing.
+
+        Where nothing is proved, users are marked at most; then it is enough that no other stream
+        showed them lately.
+        """
+        has = _always if is_proved else self._has_lately_shown
+        return Absence(stream.number, seen, stream.tour.began, has)
+
+    def _has_lately_shown(self, stream: int, number: int) -> bool:
+        other = self.snapshot.streams.by_number(stream)
+        return number in other.now or number in other.before
+
+    def _may_go(self, stream: Stream, how: str, absence: Absence) -> bool:
         """Say whether no guard is in the way of those that are missing."""
-        missing, nameless = self._missing(stream, seen)
+        missing, nameless = self.snapshot.leavers.missing(absence)
         of_stream = f"stream {stream.name!r}"
         if nameless:
             logger.warning(
@@ -204,9 +223,6 @@ class Removals:
             missing, f"{of_stream}: {missing:,} users that left were not removed ({how}): {why}"
         )
         return False
-
-    def _missing(self, stream: Stream, seen: Callable[[int], bool]) -> tuple[int, int]:
-        return self.snapshot.leavers.missing(stream.number, seen, stream.tour.began)
 
     def due(self) -> Iterator[Item]:
         """Yield a removal for each user that is to be removed, those of earlier runs included."""

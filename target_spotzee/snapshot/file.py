@@ -161,13 +161,13 @@ class SnapshotFile:
                 raise
 
     @contextmanager
-    def function(self, name: str, function: Callable[[int], bool]) -> Iterator[None]:
-        """Let statements call a function of a number."""
-        self._connection.create_function(name, 1, function, deterministic=True)
+    def function(self, name: str, function: Callable[..., bool], arguments: int) -> Iterator[None]:
+        """Let statements call a function of so many numbers."""
+        self._connection.create_function(name, arguments, function, deterministic=True)
         try:
             yield
         finally:
-            self._connection.create_function(name, 1, None)
+            self._connection.create_function(name, arguments, None)
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows; in a `transaction`."""

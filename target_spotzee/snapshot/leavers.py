@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from target_spotzee.snapshot.entries import MOST_LOOKED_UP, Key
 from target_spotzee.snapshot.file import SnapshotFile
@@ -11,7 +13,7 @@ from target_spotzee.snapshot.file import SnapshotFile
 _MISSING = "WHERE stream = ? AND NOT seen(number)"
 _ELSEWHERE = (
     "(EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
-    " AND other.stream <> users.stream)"
+    " AND other.stream <> users.stream AND has(other.stream, other.number))"
     " OR EXISTS (SELECT 1 FROM rejects WHERE rejects.identity = users.identity"
     " AND rejects.stream <> users.stream AND rejects.run >= ?))"
 )
@@ -19,6 +21,24 @@ _ELSEWHERE = (
 _MARKED = "mark"
 _RETURNED = "returned"
 """Was marked, and was shown again since."""
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Who counts as missing from a stream.
+
+    Attributes:
+        stream: The stream.
+        seen: Says whether a user was seen, by its number in the stream.
+        began: The run in which the pass began.
+        has: Says whether another stream that knows a user still has it, by that stream's number
+            and the user's in it.
+    """
+
+    stream: int
+    seen: Callable[[int], bool]
+    began: int
+    has: Callable[[int, int], bool]
 
 
 class Leavers:
@@ -45,50 +65,42 @@ class Leavers:
             for table in ("due", "removed")
         )
 
-    def missing(self, stream: int, seen: Callable[[int], bool], began: int) -> tuple[int, int]:
-        """Return how many users of a stream were not seen and are in no other stream.
-
-        Args:
-            stream: The stream.
-            seen: Says whether a user was seen, by its number.
-            began: The run in which the pass began.
+    def missing(self, absence: Absence) -> tuple[int, int]:
+        """Return how many users of a stream are missing and are in no other stream.
 
         Returns:
             Those with an external_id, and those without.
         """
-        with self._file.function("seen", seen):
-            ((missing, nameless),) = self._file.rows(
+        with self._asking(absence) as file:
+            ((missing, nameless),) = file.rows(
                 f"SELECT count(*), count(*) FILTER (WHERE identity < 'e') FROM users {_MISSING}"  # noqa: S608 - ours
                 f" AND NOT {_ELSEWHERE}",
-                [stream, began],
+                [absence.stream, absence.began],
             )
         return missing - nameless, nameless
 
+    @contextmanager
+    def _asking(self, absence: Absence) -> Iterator[SnapshotFile]:
+        file = self._file
+        with file.function("seen", absence.seen, 1), file.function("has", absence.has, 2):
+            yield file
+
     def forget(self, stream: int, seen: Callable[[int], bool]) -> None:
         """Drop users of a stream who were not seen: they have left it, and stay in Spotzee."""
-        with self._file.function("seen", seen), self._file.transaction() as file:
+        with self._file.function("seen", seen, 1), self._file.transaction() as file:
             file.write(f"DELETE FROM users {_MISSING}", [(stream,)])  # noqa: S608 - ours
 
-    def judge(
-        self,
-        stream: int,
-        seen: Callable[[int], bool],
-        began: int,
-        how: str,
-        *,
-        is_proved: bool,
-    ) -> None:
+    def judge(self, absence: Absence, how: str, *, is_proved: bool) -> None:
         """Write down whom to remove.
 
         Args:
-            stream: The stream.
-            seen: Says whether a user was seen, by its number.
-            began: The run in which the pass began.
-            how: What becomes of those who are missing and are in no other stream.
+            absence: Who is missing.
+            how: What becomes of those who are in no other stream.
             is_proved: Whether they are missing for certain; then those whom another stream still
                 has are forgotten here, and that one alone decides what becomes of them.
         """
-        with self._file.function("seen", seen), self._file.transaction() as file:
+        stream, began = absence.stream, absence.began
+        with self._asking(absence), self._file.transaction() as file:
             if is_proved:
                 file.write(
                     f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours

@@ -97,3 +97,14 @@ def test_passes_that_prove_nothing_do_not_leave_a_user_to_another_stream(nights:
         nights.load(*(contact(id_) for id_ in people[:8]), tap.state({"night": 1}), **config)
     ended = nights.load(deleted("u8"), **config)
     assert (counts(ended), "u8" in nights.users) == ({"read": 1, "ignored": 1}, True)
+
+
+def test_who_left_two_streams_that_prove_nothing_is_marked(nights: Nights) -> None:
+    streams = {name: {**entry, "complete_pass": True} for name, entry in STREAMS.items()}
+    config = {**CONFIG, "streams": streams, "max_removed_percent": 100}
+    for count in (9, 8, 8):
+        people = [f"u{number}" for number in range(count)]
+        rows = [row(id_, plan="a") for id_ in people]
+        nights.load(*rows, *(contact(id_) for id_ in people), tap.state({"night": 1}), **config)
+    marked = [id_ for id_, user in nights.users.items() if user["data"].get("removed_at")]
+    assert marked == ["u8"]
