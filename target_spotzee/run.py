@@ -289,6 +289,7 @@ class Run:
         records, removed = summary["records"], summary["removed"]
         figures = {name: records[name] for name in ("read", "confirmed", "unchanged", "rejected")}
         figures["removed"] = removed["deleted"] + removed["marked"]
+        figures["held_back"] = removed["held_back"]
         self.snapshot.end(code, summary["seconds"], figures)
 
     def _why(self, errors: Iterable[SpotzeeError], held_at: int | None) -> str | None:

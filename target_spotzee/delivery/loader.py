@@ -302,11 +302,13 @@ class Loader:
             self._decide()
             self._mirror.share(stream)
 
-    def describe(self, stream: str, writes: Sequence[str], *, is_whole: bool) -> None:
+    def describe(
+        self, stream: str, writes: Sequence[str], *, is_whole: bool, tells_deleted: bool
+    ) -> None:
         """Note a stream before its records; see `Mirror.describe`."""
         if self._mirror is not None:
             self._decide()
-            self._mirror.describe(stream, writes, is_whole=is_whole)
+            self._mirror.describe(stream, writes, is_whole=is_whole, tells_deleted=tells_deleted)
 
     @property
     def remembers(self) -> bool:

@@ -83,6 +83,7 @@ class Mirror:
         self._activated: set[str] = set()
         self._partial: set[str] = set()
         self._shared: set[str] = set()
+        self._telling: set[str] = set()
         self.found: defaultdict[str, Found] = defaultdict(Found)
         self.is_bound = is_dry
 
@@ -99,14 +100,19 @@ class Mirror:
         self._snapshot.bind(self._key if known is None else f"project {known}", adopt=self._adopt)
         self.is_bound = True
 
-    def describe(self, stream: str, writes: Sequence[str], *, is_whole: bool) -> None:
+    def describe(
+        self, stream: str, writes: Sequence[str], *, is_whole: bool, tells_deleted: bool
+    ) -> None:
         """Note a stream before its records.
 
         Args:
             stream: After stream maps.
             writes: The fields that it writes.
             is_whole: Whether each run shows all of it.
+            tells_deleted: Whether its records can say that they were deleted.
         """
+        if tells_deleted:
+            self._telling.add(stream)
         known = self._snapshot.streams.get(stream)
         self._snapshot.streams.learn(known, writes)
         self._others.clear()
@@ -169,7 +175,9 @@ class Mirror:
     def judge(self) -> None:
         """Find out who has left the source, now that its input has ended."""
         if not self._is_cut:
-            shown = Shown(self._claimed, self._activated, self._partial, self._shared)
+            shown = Shown(
+                self._claimed, self._activated, self._partial, self._shared, self._telling
+            )
             for stream, count in self._removals.judge(shown).items():
                 self.found[stream].held_back += count
 
@@ -349,6 +357,7 @@ class Mirror:
                 of_user.pop(stream.number, None)
             self._settlement.ignored(item.ticket)
             return
+        self.found[stream.name].removed += self._is_dry
         if item.kind.removes == "mark":
             self._marking.add(identity)
         if stream.number in now:

@@ -60,6 +60,11 @@ class Shown:
     activated: Collection[str]
     partial: Collection[str]
     shared: Collection[str]
+    telling: Collection[str]
+
+
+def _users(count: int) -> str:
+    return f"{count:,} user{'s' if count > 1 else ''}"
 
 
 def _always(_stream: int, _number: int) -> bool:
@@ -110,6 +115,13 @@ class Removals:
                     logger.warning(
                         "stream %r: users that left are not looked for: %s", stream.name, doubt
                     )
+            elif how != "keep" and self._has_shown(stream) and stream.name not in shown.telling:
+                logger.warning(
+                    "stream %r: removed_users is %s, but nothing says who has left: no"
+                    " ACTIVATE_VERSION, no column _sdc_deleted_at, no complete_pass",
+                    stream.name,
+                    how,
+                )
         self.snapshot.write()
         return self._held_back
 
@@ -129,6 +141,17 @@ class Removals:
             stream.end_pass()
         elif stream.tour.flaw is not None:
             stream.drop_pass()
+
+    def _warn_of_marked(self, stream: Stream) -> None:
+        """Say whom nothing but a person's word will delete, as long as the tap shows no more."""
+        waiting = self.snapshot.leavers.marked(stream.number)
+        if waiting:
+            logger.warning(
+                "stream %r: %s that left and were marked wait to be deleted: until a pass reads on"
+                " past the place where the one before ended, only --confirm-removals deletes them",
+                stream.name,
+                _users(waiting),
+            )
 
     def _has_shown(self, stream: Stream) -> bool:
         return stream.tour.run == self.snapshot.run and not stream.tour.is_over
@@ -171,6 +194,8 @@ class Removals:
                     stream.name,
                     _ANYTHING,
                 )
+            elif how == "delete" and not is_proved:
+                self._warn_of_marked(stream)
             self.snapshot.leavers.judge(absence, how if is_sure else "mark", is_proved=is_proved)
         if tour.flaw is None:
             stream.end_pass()
@@ -196,17 +221,17 @@ class Removals:
         of_stream = f"stream {stream.name!r}"
         if nameless:
             logger.warning(
-                "%s: %s of the users that left are known by an anonymous_id only, by which Spotzee"
+                "%s: %s that left are known by an anonymous_id only, by which Spotzee"
                 " removes nobody",
                 of_stream,
-                f"{nameless:,}",
+                _users(nameless),
             )
         if not missing:
             return True
         known = self.snapshot.count(stream)
         tour = stream.tour
         if tour.run != self.snapshot.run and stream.tour.proved_in is None:
-            why = "the pass showed no record; see whether the tap reads the right source"
+            why = "the pass showed no user; see whether the tap reads the right source"
         elif tour.flaw is not None:
             why = f"{tour.flaw}; mend it, or the mapping, and run again"
         elif self.settlement.held_at is not None:
@@ -220,7 +245,7 @@ class Removals:
             return True
         self._held_back[stream.name] += missing
         self.settlement.hold_back(
-            missing, f"{of_stream}: {missing:,} users that left were not removed ({how}): {why}"
+            missing, f"{of_stream}: {_users(missing)} that left were not removed ({how}): {why}"
         )
         return False
 

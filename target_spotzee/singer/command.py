@@ -118,7 +118,7 @@ def options() -> list[click.Parameter]:
         click.Option(
             ["--confirm-removals"],
             is_flag=True,
-            help="Remove users that left the source, however many, in this run.",
+            help="Remove users that are known to have left the source, however many, in this run.",
         ),
         click.Option(
             ["--adopt-snapshot"],
@@ -292,7 +292,9 @@ def _tell(run: Run, options: Options) -> int:
         run.close()
         name = "--history" if options.history else "--explain"
         raise SettingsError(f"{name}: needs snapshot_path, which remembers it")
-    if options.history:
+    if not run.snapshot.is_there:
+        told = "null" if options.is_json else "there is no snapshot yet: the next run makes it"
+    elif options.history:
         told = reports.history(run.snapshot.history(), is_json=options.is_json)
     else:
         id_ = options.explain or ""

@@ -13,6 +13,7 @@ _HISTORY = (
     "confirmed",
     "unchanged",
     "removed",
+    "held_back",
     "rejected",
     "exit_code",
 )
@@ -33,8 +34,11 @@ def explanation(id_: str, streams: Sequence[Mapping[str, Any]], *, is_json: bool
     lines: list[str] = []
     for found in streams:
         lines.append(f"stream {found['stream']}, by {found['known_by']}")
-        rows = [("sent", _moment(found["sent"])), ("confirmed", _moment(found["confirmed"]))]
-        rows += [(name, _moment(found[name])) for name in ("unchanged", "rejected", "removed")]
+        forgotten = "not remembered" if found["removed"] and not found["sent"] else "never"
+        rows = [
+            (name, _moment(found[name]) or forgotten) for name in ("sent", "confirmed", "unchanged")
+        ]
+        rows += [(name, _moment(found[name]) or "never") for name in ("rejected", "removed")]
         rows.append(("next time", found["next"]))
         lines += [f"  {name.ljust(10)}{said}" for name, said in rows]
     return "\n".join(lines)
@@ -42,7 +46,7 @@ def explanation(id_: str, streams: Sequence[Mapping[str, Any]], *, is_json: bool
 
 def _moment(found: Mapping[str, Any] | None) -> str:
     if found is None:
-        return "never"
+        return ""
     first = [found[name] for name in ("code", "how") if name in found]
     more = [
         f"{name.removesuffix('_id')} {found[name]}"

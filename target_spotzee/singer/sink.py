@@ -106,7 +106,10 @@ class SpotzeeSink(BatchSink):
 
     def _describe(self) -> None:
         self._loader.describe(
-            self.stream_name, self.mapping.writes, is_whole=self.stream_config.complete_pass
+            self.stream_name,
+            self.mapping.writes,
+            is_whole=self.stream_config.complete_pass,
+            tells_deleted=self._tells_deleted,
         )
         self._written = self.mapping.written
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from target_spotzee.snapshot.bits import Bits
-from target_spotzee.snapshot.entries import CLOSED
+from target_spotzee.snapshot.entries import CLOSED, ONCE_MORE
 from target_spotzee.snapshot.file import SnapshotFile
 
 _STREAMS = "SELECT number, name, pass FROM streams ORDER BY number"
@@ -16,6 +16,10 @@ _ENTRY = (
     " LEFT JOIN requests ON requests.number = request LEFT JOIN runs ON runs.number = requests.run"
     " WHERE identity = ? AND stream = ?"
 )
+_NEXT = {
+    CLOSED: "is sent if it has changed",
+    ONCE_MORE: "is sent once more: what was sent before may have been applied late",
+}
 _OF_RUN = "FROM {} JOIN runs ON runs.number = run WHERE identity = ? AND stream = ?"
 
 
@@ -62,7 +66,7 @@ def _in_stream(
     for number, doubt, request, at, request_id, run_id, run in entry:
         if request:
             found["sent"] = {"at": _time(at), "run_id": run_id, "request_id": request_id}
-            found["confirmed"] = found["sent"] if doubt == CLOSED else None
+            found["confirmed"] = found["sent"] if doubt in (CLOSED, ONCE_MORE) else None
         shown = tour.get("run")
         seen = Bits(
             file.rows("SELECT page, bits FROM seen WHERE stream = ? AND pass = 'now'", [stream])
@@ -73,9 +77,7 @@ def _in_stream(
         if number in seen and shown and shown != run:
             (last,) = file.rows("SELECT run_id, began FROM runs WHERE number = ?", [shown])
             found["unchanged"] = {"at": last[1], "run_id": last[0]}
-        found["next"] = (
-            "is sent if it has changed" if doubt == CLOSED else "is sent: its last fate is unknown"
-        )
+        found["next"] = _NEXT.get(doubt, "is sent: its last fate is unknown")
     for code, run_id, began in rejected:
         found["rejected"] = {"code": code, "at": began, "run_id": run_id}
     for how, run_id, began in removed:

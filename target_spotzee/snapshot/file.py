@@ -61,7 +61,7 @@ _ROWS_AT_ONCE = 50
 _WAL_PAGES = 4_096
 """The log is written into the file when it has so many pages: 16 MiB."""
 
-_IN_USE = "snapshot_path: is in use by another run; wait for its end, or give each run its own file"
+_IN_USE = "snapshot_path: is in use by another run; wait for its end"
 _DAMAGED = (
     "snapshot_path: is damaged; delete the file, and the next run sends everything and makes a new"
     " one"

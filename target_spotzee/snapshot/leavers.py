@@ -131,6 +131,15 @@ class Leavers:
             yield from rows
             after = rows[-1][0], rows[-1][1]
 
+    def marked(self, stream: int) -> int:
+        """Return how many users of a stream are marked and are missing still."""
+        ((marked,),) = self._file.rows(
+            "SELECT count(*) FROM removed WHERE stream = ? AND how = ? AND NOT EXISTS"
+            " (SELECT 1 FROM users WHERE users.identity = removed.identity)",
+            [stream, _MARKED],
+        )
+        return int(marked)
+
     def begin(self, key: Key, spelling: str | None, how: str) -> None:
         """Note that a removal is about to leave."""
         self._begun.append((*key, spelling, how, self._run))

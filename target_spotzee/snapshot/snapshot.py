@@ -55,6 +55,7 @@ class Snapshot:
         run: The run's number.
         first_request: The number of its first request.
         stale: What was confirmed by this request or an older one is sent again.
+        is_there: Whether there was a file before.
         has_links: Whether any two ids are known to be one user's.
     """
 
@@ -68,6 +69,7 @@ class Snapshot:
         is_dry: bool = False,
     ) -> None:
         self._now = now
+        self.is_there = path.exists()
         self._file = SnapshotFile(path, is_dry=is_dry)
         self._left: dict[str, int] = {}
         self._batches: dict[str, int] = {}

@@ -191,7 +191,7 @@ class TestProvedPasses:
         nights.show(people(5), 1, removed_users=how)
         ended = nights.show({}, 2, removed_users=how, max_removed_percent=100)
         assert ended.code == 4
-        assert "showed no record" in ended.summary["removed"]["why"]
+        assert "showed no user" in ended.summary["removed"]["why"]
         assert len(nights.users) == 5
 
     def test_a_record_that_names_nobody_holds_all_back(self, nights: Nights, how: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from target_spotzee.sandbox import Fault
 from tests import tap
 from tests.nights import COLUMNS, Nights, counts, row
+from tests.process import Target
 
 OTHERS = ("id", "city", "_sdc_deleted_at")
 BOTH = tap.schema("customers", (*COLUMNS, "_sdc_deleted_at")) + tap.schema("contacts", OTHERS)
@@ -108,3 +109,29 @@ def test_who_left_two_streams_that_prove_nothing_is_marked(nights: Nights) -> No
         nights.load(*rows, *(contact(id_) for id_ in people), tap.state({"night": 1}), **config)
     marked = [id_ for id_, user in nights.users.items() if user["data"].get("removed_at")]
     assert marked == ["u8"]
+
+
+def test_removed_users_without_a_signal_is_told(nights: Nights, caplog: Any) -> None:
+    for _ in range(2):
+        ended = nights.show({"u": {}}, removed_users="delete")
+    assert (ended.code, caplog.text.count("nothing says who has left")) == (0, 2)
+    nights.show({"u": {}}, 7, removed_users="delete")
+    nights.show({"u": {}}, removed_users="keep")
+    nights.load(row("u"), **CONFIG)
+    assert caplog.text.count("nothing says who has left") == 2
+
+
+def test_who_is_marked_and_waits_is_told_each_night(nights: Nights, caplog: Any) -> None:
+    streams = {"customers": {"complete_pass": True, "removed_users": "delete"}}
+    for count in (20, 19, 19, 19, 19):
+        nights.show({f"u{number}": {} for number in range(count)}, streams=streams)
+    assert caplog.text.count("1 user that left and were marked wait to be deleted") == 2
+
+
+def test_a_dry_run_counts_deleted_rows(target: Target) -> None:
+    config = {"snapshot_path": str(target.folder / "snapshot.db"), **CONFIG}
+    schema = config.pop("schema")
+    assert target.run([schema, row("u", plan="a")], **config).exit_code == 0
+    path = str(target.configure(**config))
+    told = target.command(["--config", path, "--dry-run"], stdin=schema + deleted("u"))
+    assert "would be removed 1, held back 0" in told.stdout
