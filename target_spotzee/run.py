@@ -23,6 +23,7 @@ from target_spotzee.api.probe import probe
 from target_spotzee.delivery import dry_run as dry_runs
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.comparison import Found
+from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.delivery.loader import Loader
@@ -47,6 +48,7 @@ from target_spotzee.outcome.states import StateWriter
 from target_spotzee.outcome.summary import Requests, Summary
 from target_spotzee.settings.values import Settings
 from target_spotzee.snapshot.entries import MOST_LOOKED_UP
+from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.snapshot import Snapshot
 
 STOP_GRACE_SECONDS = 9.0
@@ -133,6 +135,13 @@ class Run:
             max_rejects=settings.most_rejects,
             snapshot=self.snapshot,
         )
+        self.consents = Consents(
+            OptOuts() if self.snapshot is None else self.snapshot.opt_outs,
+            self._summary.subscriptions,
+            self.snapshot.linked if self.snapshot is not None else lambda _: (),
+            has_memory=self.snapshot is not None,
+            is_dry=is_dry,
+        )
         gate = Gate(Pacer(settings.max_requests_per_10s, time.monotonic, random.random))
         connect = _connecting(settings, gate) if dry_run is None else lambda: dry_run
         self._dispatcher = Dispatcher(
@@ -148,6 +157,7 @@ class Run:
             time.monotonic,
             max_retry_seconds=settings.max_retry_seconds,
             snapshot=self.snapshot,
+            consents=self.consents,
         )
         self.mirror = self._mirror(asked, is_dry=is_dry, is_cut=is_cut)
         self.loader = Loader(
@@ -158,6 +168,7 @@ class Run:
             progress=self._summary.progress,
             records_per_look=settings.batch_size_rows if self.mirror is None else MOST_LOOKED_UP,
             mirror=self.mirror,
+            consents=self.consents,
         )
 
     def _mirror(self, asked: Asked, *, is_dry: bool, is_cut: bool) -> Mirror | None:

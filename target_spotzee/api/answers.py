@@ -80,19 +80,29 @@ class Delivered:
         errors: Refused items by their position; every other item is settled.
         is_there: Whether what was asked for is there; it is not, after a 404.
         found: What was asked for.
+        is_kept_out: Whether nothing was changed, since Spotzee knows of a no.
     """
 
     errors: dict[int, ItemError] = field(default_factory=dict)
     is_there: bool = True
     found: dict[str, Any] = field(default_factory=dict)
+    is_kept_out: bool = False
+
+    @property
+    def states(self) -> dict[int, object]:
+        """A user's states, if these were asked for, by subscription type."""
+        results = self.found.get("results")
+        each_state = [each for each in results or () if isinstance(each, dict)]
+        return {
+            each["subscription_id"]: each.get("state")
+            for each in each_state
+            if isinstance(each.get("subscription_id"), int)
+        }
 
     @property
     def opt_outs(self) -> list[int]:
-        """The subscription types that a user's states, if these were asked for, say no to."""
-        results = self.found.get("results")
-        states = [each for each in results or () if isinstance(each, dict)]
-        types = [each.get("subscription_id") for each in states if each.get("state") == 0]
-        return [type_ for type_ in types if isinstance(type_, int)]
+        """The subscription types that they say no to."""
+        return [type_ for type_, state in self.states.items() if state == 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +316,7 @@ def _read_success(answer: Answer, kind: Kind, items: int) -> Meaning:
         return Retry(f"HTTP {answer.status} with an unreadable body")
     if kind.answered is Answered.GONE:
         return Retry("a deleted user can still be read", is_awaited=True)
-    if found.get("nextCursor"):  # not all of them fit, and in doubt nobody is removed
+    if kind.removes and found.get("nextCursor"):  # not all fit, and in doubt nobody is removed
         return Delivered({0: ItemError("too_many_states")})
     return Delivered(found=found)
 
@@ -315,7 +325,8 @@ def _read_absence(answer: Answer, kind: Kind) -> Meaning | None:
     """Return what it means that something is not there, if the API itself says so."""
     if kind.answered is Answered.KNOWN:
         return None if sender(answer) is Sender.ELSEWHERE else Delivered(is_there=False)
-    if kind.removes is None or answer.status != 404 or sender(answer) is not Sender.API:
+    is_asked_for = kind.removes is not None or kind.answered is Answered.THERE
+    if not is_asked_for or answer.status != 404 or sender(answer) is not Sender.API:
         return None
     if kind.answered is Answered.QUEUED:
         return Delivered()  # whether they are gone is read next

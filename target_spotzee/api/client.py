@@ -7,23 +7,24 @@ that calls them is here.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
+from urllib.parse import quote
+
+import msgspec
 
 from target_spotzee.api import answers
 from target_spotzee.api.answers import Answer, Delivered, ItemError, Refused, Retry, StaleKey
 from target_spotzee.api.connection import Connection, NoAnswerError
 from target_spotzee.api.limits import Gate
-from target_spotzee.api.waits import Clock, Random, backoff_seconds
+from target_spotzee.api.waits import LOOK_SECONDS, PATIENCE_SECONDS, Clock, Random, backoff_seconds
 from target_spotzee.exceptions import RunError
 from target_spotzee.objects.attempts import Attempts
-from target_spotzee.objects.batch import Batch
-
-_PATIENCE_SECONDS = 60.0
-"""What is queued can take so long: on Spotzee's ancestor, 11 s for 2,300 users."""
-_LOOK_SECONDS = 5.0
+from target_spotzee.objects.batch import Batch, Item
+from target_spotzee.objects.kinds import Kind
 
 logger = logging.getLogger("target-spotzee")
 
@@ -104,14 +105,19 @@ class Client:
         """
         key, is_fresh = batch.key, False
         if batch.attempts.earlier:
-            self._rest(backoff_seconds(batch.attempts.earlier, self._random), batch.attempts)
+            longest = LOOK_SECONDS if batch.kind.is_patient else math.inf
+            seconds = backoff_seconds(batch.attempts.earlier, self._random)
+            self._rest(min(longest, seconds), batch.attempts)
         while True:
-            meaning = self._attempt(batch, key, is_fresh=is_fresh)
+            meaning = None if batch.kind.asks is None else self._ask(batch, batch.kind.asks)
+            if meaning is None:
+                meaning = self._attempt(batch, key, is_fresh=is_fresh)
             if isinstance(meaning, (Delivered, Refused)):
                 return meaning
             if isinstance(meaning, Retry) and meaning.is_awaited:
                 if not self._await(batch):
-                    return Delivered({0: ItemError("removal_unconfirmed", meaning.reason)})
+                    code = "removal_unconfirmed" if batch.kind.removes else "user_unseen"
+                    return Delivered({0: ItemError(code, meaning.reason)})
             elif isinstance(meaning, Retry):
                 self._wait(meaning, batch.attempts)
             elif is_fresh:
@@ -122,6 +128,35 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _ask(self, batch: Batch, kind: Kind) -> answers.Meaning | None:
+        """Ask whether a user may be opted in, as of now.
+
+        Nothing prevents a no between this answer and what is written then: Spotzee has no
+        conditional write. So each attempt asks anew.
+
+        Returns:
+            ``None`` if that is to be written.
+        """
+        (item,) = batch.items
+        if item.is_withdrawn:
+            return Delivered(is_kept_out=True)
+        type_ = msgspec.json.decode(item.body)["subscription_id"]
+        path, cursor = f"{quote(str(item.ids[0]), safe='')}/subscriptions?limit=100", ""
+        while True:
+            body = (path + cursor).encode()
+            question = Item(kind, item.ids, item.identities, body, item.ticket)
+            asked = Batch(batch.run_id, batch.number, [question], batch.attempts)
+            meaning = self._attempt(asked, "", is_fresh=True)
+            if not isinstance(meaning, Delivered) or not meaning.is_there:
+                return meaning
+            state = meaning.states.get(type_)
+            if state is not None:
+                return Delivered(is_kept_out=state == 0)  # or is subscribed already
+            following = meaning.found.get("nextCursor")
+            if not following:
+                return None
+            cursor = f"&cursor={quote(str(following), safe='')}"
 
     def _attempt(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:
         """Make one request; return what came of it, and note what it took."""
@@ -214,13 +249,14 @@ class Client:
 
     def _await(self, batch: Batch) -> bool:
         """Wait for what Spotzee has queued, unless that took too long already."""
-        attempts, patience = batch.attempts, _PATIENCE_SECONDS
-        if not batch.kind.is_patient:  # a deletion was accepted, so it will be carried out
+        attempts, patience = batch.attempts, PATIENCE_SECONDS
+        # What was accepted will be carried out; only who is to be removed may never have been.
+        if not (batch.kind.is_patient and batch.kind.removes):
             patience = max(patience, self._endpoint.max_retry_seconds)
         if attempts.spent_seconds > patience:
             return False
         attempts.looks += 1
-        self._rest(min(_LOOK_SECONDS, backoff_seconds(attempts.made, self._random)), attempts)
+        self._rest(min(LOOK_SECONDS, backoff_seconds(attempts.made, self._random)), attempts)
         return True
 
     def _tell(self, retry: Retry, attempts: Attempts, seconds: float) -> None:

@@ -17,6 +17,8 @@ from target_spotzee import codec
 from target_spotzee.objects.batch import Batch, Item
 from target_spotzee.objects.kinds import MAX_BODY_BYTES, MAX_ITEMS, Kind, Payload
 
+_GATHER_SECONDS = 1.0
+"""The longest that what comes one by one from steps before waits for more to fill a request."""
 _MAX_READY_BATCHES = 4
 """Enough that no worker waits for the main thread, which fills a batch in a few milliseconds."""
 
@@ -102,8 +104,13 @@ class Backlog:
     @property
     def due_at(self) -> float:
         """When the first item that could leave has waited long enough."""
-        since = [next(iter(ready.since.values()), math.inf) for ready in self._ready.values()]
-        return min(since, default=math.inf) + self._wait_seconds
+        return min([self._due_at(ready) for ready in self._ready.values()], default=math.inf)
+
+    def _due_at(self, ready: _Ready) -> float:
+        wait = self._wait_seconds
+        if ready.kind.gathers:
+            wait = min(wait, _GATHER_SECONDS)
+        return next(iter(ready.since.values()), math.inf) + wait
 
     def add(self, item: Item, payload: Payload, now: float) -> None:
         """Add a record's item.
@@ -157,6 +164,8 @@ class Backlog:
         fold = item.kind.fold
         if fold is None or waiting.kind is not item.kind or waiting.ids != item.ids:
             return False
+        if waiting.steps or item.steps:
+            return False
         ready = self._ready.get(item.kind)
         is_ready = ready is not None and waiting in ready.since
         if not (is_ready or waiting in self._ahead):
@@ -196,17 +205,17 @@ class Backlog:
         return Batch(self._run_id, str(self._taken), items)
 
     def _longest_waiting(self, now: float) -> _Ready | None:
-        """Return the kind whose first item has waited longest, if one waits.
+        """Return the kind whose first item is due first, if one waits.
 
         What comes one by one from steps before it waits until there are none, to fill a request.
         """
-        is_due = now >= self.due_at
         waiting = [
             ready
             for ready in self._ready.values()
-            if ready.since and (is_due or not self._out or not ready.kind.gathers)
+            if ready.since
+            and (not ready.kind.gathers or not self._out or now >= self._due_at(ready))
         ]
-        return min(waiting, key=lambda ready: next(iter(ready.since.values())), default=None)
+        return min(waiting, key=self._due_at, default=None)
 
     def release(self, items: Iterable[Item], now: float) -> None:
         """Free settled items' identities: the next in their queues may leave."""

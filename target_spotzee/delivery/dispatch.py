@@ -17,14 +17,17 @@ from target_spotzee.api.answers import Delivered
 from target_spotzee.api.limits import Gate, StoppedError
 from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.backlog import Backlog
+from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.verdict import Verdict, judge
 from target_spotzee.delivery.workers import Outcome, Workers
 from target_spotzee.exceptions import SpotzeeError, unexpected
 from target_spotzee.objects.batch import Batch, Item
-from target_spotzee.objects.kinds import PROJECT
+from target_spotzee.objects.kinds import WITHHELD, Answered, Kind, Payload
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.outcome.summary import Subscriptions
 from target_spotzee.records import Origin, Stretch, Ticket
+from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 0.2
@@ -42,6 +45,7 @@ class Dispatcher:
         clock: Monotonic seconds.
         max_retry_seconds: How long one item keeps being tried.
         snapshot: Remembers what was confirmed, if there is one.
+        consents: Plans the steps of users who said no, and remembers them.
     """
 
     def __init__(
@@ -54,15 +58,15 @@ class Dispatcher:
         *,
         max_retry_seconds: float,
         snapshot: Snapshot | None = None,
+        consents: Consents | None = None,
     ) -> None:
         self._backlog = backlog
-        self.add = backlog.add
-        """Adds a record's item; see `Backlog.add`."""
+        self._consents = consents or Consents(OptOuts(), Subscriptions())
         self.holds = backlog.holds
         """Says whether an item of a user waits or is in flight; see `Backlog.holds`."""
         self._snapshot = snapshot
-        self.project: dict[str, Any] | None = None
-        """What Spotzee says of the key's project, once it was asked; empty if it does not tell."""
+        self.answer: dict[str, Any] | None = None
+        """What Spotzee answered to `ask`, once it has; empty if it does not tell."""
         self._workers = workers
         self._gate = gate
         self._settlement = settlement
@@ -70,7 +74,6 @@ class Dispatcher:
         self._max_retry_seconds = max_retry_seconds
         self._resends: deque[Batch] = deque()
         self._doubtful: list[tuple[float, int, Batch, Item]] = []
-        self._doubtful_steps: dict[Item, float] = {}
         """Items that went on as another kind, with what their batch's attempts left in doubt."""
         self._order = count()
         self._following = 0
@@ -101,10 +104,17 @@ class Dispatcher:
             self._clock() + _PATIENCE_SECONDS if self._workers.are_quiet else math.inf,
         )
 
-    def ask_project(self, now: float) -> None:
-        """Ask Spotzee which project the key belongs to; the answer comes to `project`."""
+    def add(self, item: Item, payload: Payload, now: float) -> None:
+        """Add a record's item; see `Backlog.add`."""
+        if (item.toggles or self._consents.are_needed) and item.kind in WITHHELD:
+            payload = self._consents.plan(item, payload)
+        self._backlog.add(item, payload, now)
+
+    def ask(self, kind: Kind, body: bytes, now: float) -> None:
+        """Ask Spotzee a question that is about no user; what it says comes to `answer`."""
+        self.answer = None
         ticket = Ticket(0, Origin("", b"", lambda _: False), b"", Stretch())
-        self.add(Item(PROJECT, (None, None), ("",), b"", ticket), {}, now)
+        self._backlog.add(Item(kind, (None, None), ("",), body, ticket), {}, now)
 
     def close_backlog(self, *, closing: bool = True) -> None:
         """Note that nothing more will come, or that something may come after all."""
@@ -180,14 +190,18 @@ class Dispatcher:
         if isinstance(outcome, BaseException):
             self._fail(outcome)
             return
-        if batch.kind is PROJECT:
-            self.project = outcome.found if isinstance(outcome, Delivered) else {}
+        if batch.kind.answered is Answered.KNOWN:
+            self.answer = outcome.found if isinstance(outcome, Delivered) else {}
             self._backlog.release(batch.items, self._clock())
             return
-        if self._snapshot is not None and isinstance(outcome, Delivered) and outcome.opt_outs:
-            self._snapshot.leavers.opted_out(batch.items[0].identities[0], outcome.opt_outs)
+        if batch.kind.removes and isinstance(outcome, Delivered) and outcome.opt_outs:
+            self._consents.told(batch.items[0], outcome.opt_outs)
         is_there = isinstance(outcome, Delivered) and outcome.is_there
         verdict = judge(batch, outcome, self._max_retry_seconds)
+        if batch.kind.sets is not None:
+            is_kept_out = isinstance(outcome, Delivered) and outcome.is_kept_out
+            taken = [*verdict.delivered, *verdict.advanced]
+            self._consents.confirmed(taken, is_kept_out=is_kept_out)
         self._carry_out(batch, verdict, is_there=is_there)
 
     def _fail(self, error: BaseException) -> None:
@@ -201,8 +215,8 @@ class Dispatcher:
         settled = verdict.delivered
         if settled:
             self._settle(batch, settled, is_there=is_there)
-        for item in verdict.advanced:
-            self._advance(item, batch.attempts.doubtful_until)
+        if verdict.advanced:
+            self._advance(batch, verdict.advanced)
         if verdict.rejected:
             attempts = batch.attempts
             for item, error in verdict.rejected:
@@ -224,18 +238,21 @@ class Dispatcher:
         if verdict.failure is not None:
             self._fail(verdict.failure)
 
-    def _advance(self, item: Item, doubtful_until: float) -> None:
-        """Have an item go on as what follows; what its batch left in doubt stays so."""
-        if doubtful_until > 0:
-            self._doubtful_steps[item] = doubtful_until
-        self._backlog.advance(item, self._clock())
+    def _advance(self, batch: Batch, items: list[Item]) -> None:
+        """Have items go on as what follows; what their batch left in doubt stays so."""
+        if self._snapshot is not None and batch.kind.removes is None:
+            self._snapshot.advanced(batch, items)
+        doubtful_until = batch.attempts.doubtful_until
+        for item in items:
+            self._consents.decide(item)
+            item.doubtful_until = max(item.doubtful_until, doubtful_until)
+            self._backlog.advance(item, self._clock())
 
     def _doubtful_until(self, batch: Batch, items: list[Item]) -> float:
         """Return until when an attempt on any of a batch's items may still be applied."""
-        if not self._doubtful_steps:
+        if items[0].first is None:
             return batch.attempts.doubtful_until
-        steps = [self._doubtful_steps.pop(item, 0.0) for item in items]
-        return max(batch.attempts.doubtful_until, *steps)
+        return max(batch.attempts.doubtful_until, *[item.doubtful_until for item in items])
 
     def _settle(self, batch: Batch, items: list[Item], *, is_there: bool) -> None:
         """Settle what Spotzee has, or no longer has."""
@@ -243,12 +260,19 @@ class Dispatcher:
         if kind.removes is not None:
             # Whoever was to be marked and can't be read is gone.
             how = kind.removes if is_there else "delete"
+            for item in items if how == "delete" else ():
+                self._consents.gone(item)
             if snapshot is not None:
                 for item in items:
                     snapshot.removed(item)
             self._settlement.removed(items, how if how == kind.removes else None)
             return
-        if snapshot is not None:
+        if items[0].first is not None:
+            for item in items:  # it ends as what its record was sent as
+                item.kind = item.first or kind
+            if snapshot is not None:
+                snapshot.finished(items, batch.attempts)
+        elif snapshot is not None:
             snapshot.confirmed(batch, items)
         self._settlement.delivered(items)
 

@@ -7,19 +7,25 @@ the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
 
 from target_spotzee import codec
 from target_spotzee.api.waits import Clock
+from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.wakeup import Wakeup
+from target_spotzee.mapping.subscriptions import SubscriptionType, read_types
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import Kind, Payload
+from target_spotzee.objects.kinds import PROJECT, TYPES, Kind, Payload
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
+from target_spotzee.outcome.summary import Subscriptions
 from target_spotzee.records import Ids, Ticket
+from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.unread import Unread
 
 PROGRESS_SECONDS = 10.0
@@ -46,6 +52,7 @@ class Loader:
         progress: Says in one line how far the run is.
         records_per_look: After so many new records it looks at what has come back.
         mirror: Decides what need not be sent, if there is a snapshot.
+        consents: Knows who said no.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class Loader:
         progress: Callable[[], str],
         records_per_look: int = _RECORDS_PER_LOOK,
         mirror: Mirror | None = None,
+        consents: Consents | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._settlement = settlement
@@ -66,7 +74,9 @@ class Loader:
         self._progress = progress
         self._records_per_look = records_per_look
         self._mirror = mirror
-        self._is_binding = False
+        self._consents = consents or Consents(OptOuts(), Subscriptions())
+        self._consents.ask_types = self._ask_types
+        self._is_asking = False
         self._new_records = 0
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
@@ -107,6 +117,8 @@ class Loader:
             line = b""  # so that it is counted each time
         item = Item(kind, user.ids, user.identities, body, ticket)
         item.line = line
+        if user.wishes:
+            item.toggles = self._consents.toggles(user.wishes)
         self._take(item, user.payload)
 
     def remove(self, item: Item) -> None:
@@ -115,6 +127,8 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
+        if item.kind.removes == "delete":
+            self._consents.leave(item)
         self._take(item, {})
 
     def _take(self, item: Item, payload: Payload) -> None:
@@ -271,19 +285,36 @@ class Loader:
     def _decide(self) -> None:
         """Send what changed on its way, once it is known that the snapshot is this project's."""
         mirror = self._mirror
-        if mirror is None or not mirror.has_undecided or self._is_binding:
+        if mirror is None or not mirror.has_undecided or self._is_asking:
             return
         self._bind(mirror)
         mirror.decide()
 
     def _bind(self, mirror: Mirror) -> None:
-        if mirror.is_bound:
-            return
-        self._is_binding = True
-        self._dispatcher.ask_project(self._clock())
-        self._wait_while(lambda: self._dispatcher.project is None)
-        self._is_binding = False
-        mirror.bind(self._dispatcher.project or {})
+        if not mirror.is_bound:
+            mirror.bind(self._ask(PROJECT))
+
+    def _ask(self, kind: Kind, body: bytes = b"") -> Mapping[str, Any]:
+        """Return what Spotzee answers to a question, while nothing new is decided."""
+        was_asking, self._is_asking = self._is_asking, True
+        self._dispatcher.ask(kind, body, self._clock())
+        self._wait_while(lambda: self._dispatcher.answer is None)
+        self._is_asking = was_asking
+        return self._dispatcher.answer or {}
+
+    def _ask_types(self) -> list[SubscriptionType]:
+        query, found = "limit=100", []
+        while True:
+            page = self._ask(TYPES, query.encode())
+            found += read_types(page)
+            following = page.get("nextCursor")
+            if not following:
+                return found
+            query = f"limit=100&cursor={quote(str(following), safe='')}"
+
+    def learn_types(self, stream: str, names: Iterable[str]) -> dict[str, SubscriptionType]:
+        """Find the subscription types that a stream's entry names; see `Consents.learn`."""
+        return self._consents.learn(stream, names)
 
     def activate(self, stream: str, version: int) -> None:
         """Note an ACTIVATE_VERSION; see `Mirror.activate`."""

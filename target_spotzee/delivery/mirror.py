@@ -271,7 +271,7 @@ class Mirror:
             self._remove(item, stream, of_user)
             return
         stream.show(item.ticket.version, identity, snapshot.run)
-        item.digests = digest(item.body) + item.line
+        item.digests = digest(item.content) + item.line
         entry = of_user.get(stream.number) if of_user is not None else None
         if entry is not None and of_user is not None:
             stream.now.add(entry.number)
@@ -372,4 +372,5 @@ def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
     whole = {**payload, "data": data}
     back = Item(item.kind, item.ids, item.identities, codec.encode_unicode(whole), item.ticket)
     back.line, back.digests, back.entry = item.line, item.digests, item.entry
+    back.toggles = item.toggles
     return back, whole

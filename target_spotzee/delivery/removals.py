@@ -12,7 +12,7 @@ from urllib.parse import quote
 from target_spotzee import codec
 from target_spotzee.mapping.streams import StreamConfigs
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import KINDS
+from target_spotzee.objects.kinds import KINDS, REMOVALS, Step
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Origin, Stretch, Ticket
 from target_spotzee.snapshot.leavers import Absence
@@ -35,13 +35,11 @@ def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[st
         identities: The user's.
     """
     external_id = str(ids[0])
-    item = Item(
-        KINDS["removals", how], ids, identities, quote(external_id, safe="").encode(), ticket
-    )
+    body = quote(external_id, safe="").encode()
+    item = Item(KINDS["removals", how], ids, identities, body, ticket)
     if how == "mark":
-        item.later = codec.encode_unicode(
-            {"external_id": external_id, "data": {"removed_at": at}},
-        )
+        body = codec.encode_unicode({"external_id": external_id, "data": {"removed_at": at}})
+    item.steps = tuple(Step(kind, body) for kind in REMOVALS[how])
     return item
 
 

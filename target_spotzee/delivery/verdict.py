@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from target_spotzee.api.answers import Delivered, ItemError, Refused
+from target_spotzee.api.waits import PATIENCE_SECONDS
 from target_spotzee.exceptions import RunError
 from target_spotzee.objects.batch import Batch, Item
 
@@ -17,7 +18,7 @@ class Verdict:
         delivered: Spotzee has them.
         rejected: Spotzee refuses them for good, each with its error.
         resends: What is left, in batches of its own.
-        advanced: They go on as what follows on their kind.
+        advanced: They go on with their next step.
         splits: How many times something was taken apart.
         failure: What ends the run, if something does.
     """
@@ -39,9 +40,12 @@ def judge(batch: Batch, outcome: Delivered | Refused, max_retry_seconds: float) 
         max_retry_seconds: How long one item keeps being tried.
     """
     if isinstance(outcome, Delivered):
-        if batch.kind.then is not None and outcome.is_there and not outcome.errors:
-            return Verdict(advanced=batch.items)
-        return _of_delivered(batch, outcome.errors, max_retry_seconds)
+        verdict = _of_delivered(batch, outcome.errors, max_retry_seconds)
+        if outcome.is_there:
+            verdict.advanced = [item for item in verdict.delivered if item.steps]
+            if verdict.advanced:
+                verdict.delivered = [item for item in verdict.delivered if not item.steps]
+        return verdict
     return _of_refused(batch, outcome)
 
 
@@ -52,6 +56,10 @@ def _of_delivered(batch: Batch, errors: dict[int, ItemError], max_retry_seconds:
     retried: list[Item] = []
     for index, error in sorted(errors.items()):
         item = batch.items[index]
+        is_awaited = batch.kind.is_patient and error.code == "resource_missing"
+        if is_awaited and batch.attempts.spent_seconds < max(PATIENCE_SECONDS, max_retry_seconds):
+            retried.append(item)
+            continue
         if not error.is_transient:
             _reject(batch, item, error, verdict)
             continue

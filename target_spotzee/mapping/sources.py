@@ -12,14 +12,12 @@ from target_spotzee.exceptions import MappingError
 from target_spotzee.mapping.columns import is_tap_own
 from target_spotzee.mapping.names import did_you_mean
 from target_spotzee.mapping.streams import StreamConfig
+from target_spotzee.mapping.values import Path
 from target_spotzee.schemas.schema import obstacle
 
 IDS = ("external_id", "anonymous_id")
 
 _NAMES_SHOWN = 10
-
-Path = tuple[str, ...]
-"""A place in a user: ``("email",)``, ``("data", "plan")``."""
 
 
 class Source(NamedTuple):
@@ -35,6 +33,20 @@ class Source(NamedTuple):
 
     def __str__(self) -> str:
         return ".".join((self.column, *self.path))
+
+
+class Consent(NamedTuple):
+    """Where it is said whether a user wants a type of messages.
+
+    Attributes:
+        type: As the settings name it.
+        source: Where the value comes from.
+        is_no: Whether true means no.
+    """
+
+    type: str
+    source: Source
+    is_no: bool
 
 
 class Sources:
@@ -80,6 +92,8 @@ class Sources:
         known = (*IDS, *self._field_names)
         problems = [problem for path in mapping for problem in _path_problems(path, mapping, known)]
         problems += [problem for source in mapping.values() for problem in self._doubts(source)]
+        for column in self._config.subscriptions.values():
+            problems += self._doubts(column.removeprefix("!"), "subscriptions")
         if problems:
             raise MappingError(f"stream {self._stream!r}: {'; '.join(dict.fromkeys(problems))}")
         sources = {**mapping, **self._automatic(mapping, key_properties)}
@@ -130,24 +144,32 @@ class Sources:
     def _is_free(self, column: str) -> bool:
         return column in self._columns and not self._config.excludes(column)
 
-    def _doubts(self, source: str) -> Iterator[str]:
+    def consents(self) -> list[Consent]:
+        """Return where it is said what users want, once `compile` found nothing wrong."""
+        return [
+            Consent(name, self._find(column.removeprefix("!")), is_no=column.startswith("!"))
+            for name, column in self._config.subscriptions.items()
+        ]
+
+    def _doubts(self, source: str, given_in: str = "the mapping") -> Iterator[str]:
         """Yield what is wrong with a source that was given."""
         if not source:
             return
         try:
             column = self._find(source).column
         except LookupError as error:
-            yield f"the mapping {error}"
+            yield f"{given_in} {error}"
         else:
             if self._config.excludes(column):
-                yield f"column {column!r} is both mapped and excluded"
+                how = "mapped" if given_in == "the mapping" else f"in {given_in}"
+                yield f"column {column!r} is both {how} and excluded"
 
     def _find(self, source: str) -> Source:
         """Return a source: a column of exactly that name, else a path into one.
 
         Raises:
             LookupError: There is no such column, or it can hold nothing at that path; the error's
-                text goes on from "the mapping".
+                text goes on from "the mapping", or "subscriptions".
         """
         if source in self._columns:
             self.used.add(source)

@@ -22,14 +22,18 @@ NULL_VALUES = ("send", "omit")
 INVALID_FIELDS = ("drop", "null", "reject")
 UNMAPPED = ("data", "ignore")
 REMOVED_USERS = ("keep", "mark", "delete")
+OPT_IN = ("never", "unless_opted_out", "follow")
 
 _CHOICES = {
     "null_values": NULL_VALUES,
     "invalid_fields": INVALID_FIELDS,
     "unmapped": UNMAPPED,
     "removed_users": REMOVED_USERS,
+    "opt_in": OPT_IN,
 }
-KEYS = frozenset({"mapping", "exclude", "phone_region", "complete_pass", *_CHOICES})
+KEYS = frozenset(
+    {"mapping", "exclude", "phone_region", "complete_pass", "subscriptions", *_CHOICES}
+)
 """What an entry takes."""
 
 
@@ -47,6 +51,9 @@ class StreamConfig:
         phone_region: ISO country of national phone numbers.
         removed_users: What becomes of users that left the source: ``keep``, ``mark``, ``delete``.
         complete_pass: Whether each run of the tap reads the whole of it.
+        subscriptions: Type of subscription, by its name or number, to the column that says whether
+            a user wants it, or ``!`` and the column that says whether not.
+        opt_in: What becomes of a yes: ``never``, ``unless_opted_out``, ``follow``.
     """
 
     mapping: Mapping[tuple[str, ...], str] = field(default_factory=dict)
@@ -57,6 +64,8 @@ class StreamConfig:
     phone_region: str | None = None
     removed_users: str = "keep"
     complete_pass: bool = False
+    subscriptions: Mapping[str, str] = field(default_factory=dict)
+    opt_in: str = "never"
 
     def excludes(self, column: str) -> bool:
         """Say whether a column must not leave this machine."""
@@ -127,11 +136,11 @@ def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
         )
     if not isinstance(node, dict):
         raise SettingsError(f"streams.{name}: must be an object with {', '.join(sorted(KEYS))}")
-    entry = {key: value for key, value in node.items() if key in KEYS}
+    entry = {key: value for key, value in node.items() if _is_key(key, value)}
     if entry or not node:
         yield name, entry
     for key, below in node.items():
-        if key in KEYS:
+        if key in entry:
             continue
         meant = nearest(key, KEYS)
         says_nothing = below is None or below == {}
@@ -143,6 +152,17 @@ def _unfold(name: str, node: object) -> Iterator[tuple[str, dict[str, Any]]]:
                 + (f"; did you mean {meant!r}?" if meant else ""),
             )
         yield from _unfold(f"{name}.{key}", below)
+
+
+def _is_key(key: str, value: object) -> bool:
+    """Say whether a key is one of an entry's, and not a part of the name of a stream.
+
+    A stream can well be called ``crm.subscriptions``; then there is an entry below it, and a type
+    of subscriptions only has columns.
+    """
+    if key == "subscriptions" and isinstance(value, dict):
+        return not any(name in KEYS and not isinstance(below, str) for name, below in value.items())
+    return key in KEYS
 
 
 def _holds_entry(node: object) -> bool:
@@ -177,6 +197,8 @@ def _read_entry(place: str, entry: dict[str, Any], default: StreamConfig) -> Str
         or default.phone_region,
         removed_users=policies.get("removed_users", default.removed_users),
         complete_pass=bool(complete_pass),
+        subscriptions=_read_subscriptions(f"{place}.subscriptions", entry.get("subscriptions")),
+        opt_in=policies.get("opt_in", default.opt_in),
     )
 
 
@@ -205,6 +227,21 @@ def _read_mapping(place: str, setting: object) -> dict[tuple[str, ...], str]:
             raise SettingsError(f"{place}: {'.'.join(path)} is mapped twice")
         mapping[path] = source
     return mapping
+
+
+def _read_subscriptions(place: str, setting: object) -> dict[str, str]:
+    """Return the column of each subscription type; a dotted name may have been unfolded."""
+    if setting is None:
+        return {}
+    if not isinstance(setting, dict):
+        raise SettingsError(f'{place}: must be an object such as {{"Newsletter": "!opted_out"}}')
+    found: dict[str, str] = {}
+    for path, column in _leaves(place, (), setting):
+        name = ".".join(path)
+        if not column.removeprefix("!"):
+            raise SettingsError(f"{place}.{name}: must be the name of a column, or ! and the name")
+        found[name] = column
+    return found
 
 
 def _leaves(

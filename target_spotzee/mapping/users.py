@@ -21,13 +21,12 @@ from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.columns import is_tap_own
 from target_spotzee.mapping.identities import folded
 from target_spotzee.mapping.soundness import sound
-from target_spotzee.mapping.sources import IDS, Path, Source, Sources, listed
+from target_spotzee.mapping.sources import IDS, Source, Sources, listed
 from target_spotzee.mapping.streams import StreamConfig
+from target_spotzee.mapping.toggles import OPT_INS, Wishes, wishes
+from target_spotzee.mapping.values import ABSENT, ASTRAY, Path, inside, put, trimmed
 from target_spotzee.records import Ids, Record
 
-_ABSENT: Any = object()
-_ASTRAY: Any = object()
-"""What a path finds that leads into something other than an object."""
 _MAX_KNOWN_COLUMNS = 10_000
 
 
@@ -42,6 +41,7 @@ class User(msgspec.Struct):
         ids: The ``external_id`` and the ``anonymous_id``, exactly as they will be sent.
         identities: The ids, each marked with its kind, without case and accents, which Spotzee may
             ignore. Users that share one may be the same.
+        wishes: What the record says of subscriptions.
     """
 
     payload: dict[str, Any]
@@ -49,6 +49,7 @@ class User(msgspec.Struct):
     mended: tuple[str, ...] = ()
     ids: Ids = (None, None)
     identities: tuple[str, ...] = ()
+    wishes: Wishes = ()
 
     def __post_init__(self) -> None:
         external = self.payload.get("external_id")
@@ -98,6 +99,8 @@ class Mapping:
 
         sources = Sources(stream, columns, config, field_names, is_open=is_open)
         found = sources.compile(list(key_properties))
+        self._consents = sources.consents()
+        self._opt_in = OPT_INS[config.opt_in]
         self._warnings = sources.warnings
         self._used = sources.used
         self._ids = [(name, found.pop((name,))) for name in IDS if (name,) in found]
@@ -182,6 +185,10 @@ class Mapping:
         rows = [(str(source), (name,)) for name, source in self._ids]
         rows += [(str(Source(column, path)), (name,)) for name, column, path, _, _ in self._fields]
         rows += [(str(source), ("data", *path)) for path, source in self._attributes]
+        rows += [
+            ("!" * is_no + str(source), ("subscriptions", type_))
+            for type_, source, is_no in self._consents
+        ]
         own = self._config.unmapped == "data"
         for column in self._columns:
             if column not in self._elsewhere:
@@ -203,21 +210,24 @@ class Mapping:
         invalid: tuple[str, ...] = ()
         mended: tuple[str, ...] = ()
         for name, column, path, is_ordinary, normalise in self._fields:
-            value = record.get(column, _ABSENT)
+            value = record.get(column, ABSENT)
             if path:
-                value = _inside(value, path)
+                value = inside(value, path)
             if type(value) is str and is_ordinary(value):
                 payload[name] = value
-            elif value is not _ABSENT:
+            elif value is not ABSENT:
                 if not self._put_field(payload, name, value, normalise):
                     invalid += (name,)
-                elif name == "email" and payload.get(name) not in (None, _trimmed(value)):
+                elif name == "email" and payload.get(name) not in (None, trimmed(value)):
                     mended += (name,)
         data, astray = self._data(record)
         # On the platform that Spotzee descends from, a phone without data wipes all attributes.
         if data or "phone" in payload:
             payload["data"] = data
-        return User(payload, invalid + astray, mended)
+        user = User(payload, invalid + astray, mended)
+        if self._consents:
+            user.wishes = wishes(record, self._consents, self._opt_in, user.ids)
+        return user
 
     def sound(self, user: User) -> User:
         """Return a user whose data can be sent as JSON, though the record may hold odd values.
@@ -229,7 +239,9 @@ class Mapping:
         data, cleared = sound(user.payload.get("data", {}), self._config, "data.")
         if not cleared:
             return user
-        return User({**user.payload, "data": data}, user.invalid + cleared, user.mended)
+        found = User({**user.payload, "data": data}, user.invalid + cleared, user.mended)
+        found.wishes = user.wishes
+        return found
 
     def _put_field(
         self,
@@ -239,7 +251,7 @@ class Mapping:
         normalise: Callable[[Any, str | None], str],
     ) -> bool:
         """Put a field, normalised, into a payload; say whether it could be right."""
-        value = _trimmed(value)
+        value = trimmed(value)
         if value is None or value == "":  # a blank one counts as null
             if self._send_nulls:
                 payload[name] = None
@@ -271,8 +283,8 @@ class Mapping:
         for name, (column, path) in self._ids:
             value = record.get(column)
             if path:
-                value = _inside(value, path)
-            if value is None or value is _ABSENT or (type(value) is str and not value.strip()):
+                value = inside(value, path)
+            if value is None or value is ABSENT or (type(value) is str and not value.strip()):
                 continue
             try:
                 payload[name] = fields.identity(value)
@@ -298,19 +310,19 @@ class Mapping:
                 data.pop(column, None)
             if not self._send_nulls:
                 data = {column: value for column, value in data.items() if value is not None}
-        for path, (column, inside) in self._attributes:
-            value = _inside(record.get(column, _ABSENT), inside)
+        for path, (column, below) in self._attributes:
+            value = inside(record.get(column, ABSENT), below)
             if value is None and not self._send_nulls:
                 continue
-            if value is _ASTRAY:
+            if value is ASTRAY:
                 name = ".".join(("data", *path))
                 value = self._stray(name, column)
                 astray += (name,)
-            if value is not _ABSENT:
-                _put(data, path, value)
+            if value is not ABSENT:
+                put(data, path, value)
         return data, astray
 
-    def _stray(self, name: str, column: str) -> Any:  # noqa: ANN401 - null or `_ABSENT`
+    def _stray(self, name: str, column: str) -> Any:  # noqa: ANN401 - null or `ABSENT`
         """Return what becomes of an attribute whose path leads into something other than an object.
 
         Raises:
@@ -319,7 +331,7 @@ class Mapping:
         if self._invalid_fields == "reject":
             message = f"{name} is mapped from inside {column!r}, which is no object"
             raise RecordError("field_invalid", message, name)
-        return None if self._invalid_fields == "null" else _ABSENT
+        return None if self._invalid_fields == "null" else ABSENT
 
     def _learn(self, columns: Iterable[str]) -> None:
         """Decide once which columns don't go to data under their own names.
@@ -344,32 +356,3 @@ class Mapping:
                 self._elsewhere.append(column)
             elif column not in self._columns:
                 self._unnamed.append(column)
-
-
-def _trimmed(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    return value.strip() if type(value) is str else value
-
-
-def _put(data: dict[str, Any], path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Put a value where a path leads, without changing the record's own objects."""
-    for key in path[:-1]:
-        inner = data.get(key)
-        data[key] = dict(inner) if isinstance(inner, dict) else {}
-        data = data[key]
-    data[path[-1]] = value
-
-
-def _inside(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what a path leads to in a column's value.
-
-    Returns:
-        Null inside null; `_ABSENT` where an object lacks the name, so that no null is invented;
-        `_ASTRAY` inside anything other than an object.
-    """
-    for key in path:
-        if value is None or value is _ABSENT:
-            return value
-        if not isinstance(value, dict):
-            return _ASTRAY
-        value = value.get(key, _ABSENT)
-    return value

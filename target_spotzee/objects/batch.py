@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from target_spotzee.mapping.toggles import Wish
 from target_spotzee.objects.attempts import Attempts
-from target_spotzee.objects.kinds import Kind, Request
+from target_spotzee.objects.kinds import Kind, Request, Step
 from target_spotzee.records import Ids, Ticket
 
 
@@ -32,7 +33,12 @@ class Item(msgspec.Struct, eq=False, gc=False):
         ticket: The newest record's.
         folded: The parts of an item that came from more than one record.
         following: Items of the same user that may go only after this.
-        later: The item as it will be sent once it goes on as another kind, if it differs.
+        steps: What it goes on as, one after the other, before it is settled.
+        first: What it was at first, once it has gone on.
+        whole: All that the record says of its user, where ``body`` lacks some of it.
+        toggles: What its record wishes of subscriptions, by the numbers of their types.
+        is_withdrawn: Whether an opt-out came after it, so that it opts in to nothing any more.
+        doubtful_until: Until when an earlier step may still be applied once more.
         line: Stands for the record as the tap wrote it, where that is remembered.
         digests: Eight bytes that stand for the item as its record was mapped, and `line`, likewise.
         entry: What is known of its user, likewise.
@@ -45,7 +51,12 @@ class Item(msgspec.Struct, eq=False, gc=False):
     ticket: Ticket
     folded: list[tuple[bytes, Ticket]] | None = None
     following: tuple[Item, ...] = ()
-    later: bytes = b""
+    steps: tuple[Step, ...] = ()
+    first: Kind | None = None
+    whole: bytes = b""
+    toggles: tuple[tuple[int, Wish], ...] = ()
+    is_withdrawn: bool = False
+    doubtful_until: float = 0.0
     line: bytes = b""
     digests: bytes = b""
     entry: Any = None
@@ -54,6 +65,14 @@ class Item(msgspec.Struct, eq=False, gc=False):
     def parts(self) -> list[tuple[bytes, Ticket]]:
         """Each record's ticket and its own item, encoded, in the order read."""
         return self.folded or [(self.body, self.ticket)]
+
+    @property
+    def content(self) -> bytes:
+        """All that its record has Spotzee do."""
+        if not self.toggles:
+            return self.body
+        toggles = [(type_, wish.value) for type_, wish in self.toggles if wish is not Wish.KEPT]
+        return self.body + repr(toggles).encode() if toggles else self.body
 
     def fold(self, body: bytes, own: bytes, ticket: Ticket) -> None:
         """Become one with a later record's item.
@@ -68,11 +87,10 @@ class Item(msgspec.Struct, eq=False, gc=False):
         self.body, self.ticket = body, ticket
 
     def advance(self) -> None:
-        """Go on as what follows; see `Kind.then`."""
-        if self.kind.then is not None:
-            self.kind = self.kind.then
-        if self.kind.writes:
-            self.body = self.later or self.body
+        """Go on as what follows."""
+        self.first = self.first or self.kind
+        (self.kind, self.body), *steps = self.steps
+        self.steps = tuple(steps)
 
     def apart(self) -> Item:
         """Return the first record as an item of its own, which the others follow one by one."""

@@ -66,11 +66,13 @@ class Kind:
             ``None`` where two are never made one.
         repeats_harmlessly: Whether sending an item twice has the same effect as sending it once.
         supersedes: Whether a newer item of a user makes older rejects of the same stream needless.
-        then: What the items go on as, once this is done; ``None`` where that settles them.
         parameter: The query's parameter that carries each item, where none is in a body.
         gathers: Whether its items come one by one from a step before, and wait for one another.
         removes: How it removes a user that left the source, if it is a step in that: ``mark`` or
             ``delete``.
+        sets: The state of a subscription that it sets, if it does.
+        asks: The question that comes before every attempt, if there is one: what the answer says no
+            to is not sent.
         is_patient: Whether a user that is not there may only not be seen yet.
         max_items: How many a request may hold.
         max_bytes: How long its body may be.
@@ -85,10 +87,11 @@ class Kind:
     fold: Callable[[Payload, Payload], Payload] | None
     repeats_harmlessly: bool
     supersedes: bool
-    then: Kind | None = None
     parameter: str | None = None
     gathers: bool = False
     removes: str | None = None
+    sets: int | None = None
+    asks: Kind | None = None
     is_patient: bool = False
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BODY_BYTES
@@ -125,6 +128,18 @@ class Kind:
         if not self.writes:
             return Request(self.method, self.path.format(*[item.decode() for item in items]), None)
         return Request(self.method, self.path, b"[" + b",".join(items) + b"]")
+
+
+class Step(NamedTuple):
+    """What an item goes on as, once what it was is done.
+
+    Attributes:
+        kind: What it is then.
+        body: The item as it will be sent then.
+    """
+
+    kind: Kind
+    body: bytes
 
 
 def fold_users(earlier: Payload, later: Payload) -> Payload:
@@ -166,6 +181,39 @@ PROJECT = Kind(
 )
 """The question which project the key belongs to."""
 
+TYPES = replace(PROJECT, name="subscriptions", path="/subscriptions?{}")
+"""The question which types of subscriptions there are."""
+
+_STATES_OF = replace(
+    PROJECT, name="subscriptions", path="/users/{}", answered=Answered.THERE, is_patient=True
+)
+OPT_OUTS = Kind(
+    name="subscriptions",
+    method="POST",
+    path="/subscriptions/batch",
+    fields=(),
+    answered=Answered.EACH,
+    fold=None,
+    repeats_harmlessly=True,
+    supersedes=True,
+    gathers=True,
+    sets=0,
+)
+"""Toggles that unsubscribe."""
+OPT_INS = replace(OPT_OUTS, sets=1)
+"""Toggles that subscribe, whatever was said in Spotzee."""
+ASKED_OPT_INS = replace(OPT_INS, gathers=False, asks=_STATES_OF, max_items=1)
+"""Toggles that subscribe whoever has not said no in Spotzee: read anew before every attempt."""
+PATIENT_TOGGLES: Mapping[Kind, Kind] = {
+    kind: replace(kind, is_patient=True) for kind in (OPT_OUTS, OPT_INS, ASKED_OPT_INS)
+}
+"""The same, for users that are queued: one that is not there may only not be seen yet."""
+
+WITHHELD: Mapping[Kind, Kind] = {
+    kind: replace(kind, fold=None, gathers=True) for kind in (USERS_BATCH, USERS_QUEUED)
+}
+"""What was withheld of users until they were unsubscribed, by how users are sent."""
+
 _PRESENCE = replace(PROJECT, name="removals", path="/users/{}", answered=Answered.THERE)
 _MARKS = replace(USERS_BATCH, name="removals", fold=None, removes="mark", gathers=True)
 _UNTIL_GONE = replace(_PRESENCE, answered=Answered.GONE, supersedes=True, removes="delete")
@@ -174,7 +222,6 @@ _DELETES = replace(
     method="DELETE",
     path="/users",
     answered=Answered.QUEUED,
-    then=_UNTIL_GONE,
     parameter="user_id",
     gathers=True,
     max_items=MAX_ITEMS,
@@ -184,19 +231,24 @@ _STATES = replace(
     _UNTIL_GONE,
     path="/users/{}/subscriptions?limit=100",
     answered=Answered.THERE,
-    then=_DELETES,
 )
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     ("users", "sync"): USERS_BATCH,
     ("users", "async"): USERS_QUEUED,
-    ("removals", "mark"): replace(_PRESENCE, then=_MARKS, supersedes=True, removes="mark"),
-    ("removals", "delete"): replace(_PRESENCE, then=_STATES, supersedes=True, removes="delete"),
+    ("removals", "mark"): replace(_PRESENCE, supersedes=True, removes="mark"),
+    ("removals", "delete"): replace(_PRESENCE, supersedes=True, removes="delete"),
 }
-"""Every kind, by what it is of and how that is done.
+"""Every kind that something begins as, by what it is of and how that is done."""
 
-A removal goes in steps, each a kind: only a user that can be read is removed, since an upsert would
-make it, and a DELETE can overtake the upsert that made it. A deleted one is read until it is gone.
+REMOVALS: Mapping[str, tuple[Kind, ...]] = {
+    "mark": (_MARKS,),
+    "delete": (_STATES, _DELETES, _UNTIL_GONE),
+}
+"""The further steps of a removal, each a kind.
+
+Only a user that can be read is removed, since an upsert would make it, and a DELETE can overtake
+the upsert that made it. A deleted one is read until it is gone.
 """
 
 PATIENT: Mapping[Kind, Kind] = {

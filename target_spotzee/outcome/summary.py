@@ -61,6 +61,21 @@ class Removed:
 
 
 @dataclass(slots=True)
+class Subscriptions:
+    """Toggles of subscriptions, each of one user and one type.
+
+    Attributes:
+        opted_out: How many unsubscribed.
+        opted_in: How many subscribed.
+        kept_out: How many opt-ins were not sent, by what the settings say of them.
+    """
+
+    opted_out: int = 0
+    opted_in: int = 0
+    kept_out: int = 0
+
+
+@dataclass(slots=True)
 class Requests:
     """What went over the wire."""
 
@@ -110,6 +125,7 @@ class Summary:
         self.streams: defaultdict[str, Records] = defaultdict(Records)
         self.requests = Requests()
         self.removed = Removed()
+        self.subscriptions = Subscriptions()
         self.invalid_fields: Counter[str] = Counter()
         self.mended_fields: Counter[str] = Counter()
         self.states_printed = 0
@@ -177,6 +193,7 @@ class Summary:
                 "held_back": self.removed.held_back,
                 "why": self.removed.why,
             },
+            "subscriptions": asdict(self.subscriptions),
             "invalid_fields": dict(self.invalid_fields),
             "mended_fields": dict(self.mended_fields),
             "streams": {name: asdict(records) for name, records in self.streams.items()},
@@ -212,6 +229,8 @@ def as_text(summary: dict[str, Any], words: Mapping[str, str] | None = None) -> 
     removed = {name: count for name, count in summary["removed"].items() if name != "why"}
     if any(removed.values()):
         lines.append(f"  removed   {_figures(removed, words)}")
+    if any(summary["subscriptions"].values()):
+        lines.append(f"  consent   {_figures(summary['subscriptions'], words)}")
     lines += [
         f"  invalid   {count:,} {name} could not be valid"
         for name, count in summary["invalid_fields"].items()

@@ -54,6 +54,7 @@ class Options:
         doubles: Whether numbers in ``data`` are kept as doubles.
         subscribe_on_create: Whether a new user with an address is subscribed to every type of
             that channel.
+        watch: Whether it is remembered how each user could be reached at every moment.
         queue_delay: Seconds until a queued write is applied.
         delete_delay: Seconds until a DELETE is applied; 0: as long as any other queued write.
         shuffle_queue: Whether queued items are applied in any order.
@@ -84,6 +85,7 @@ class Options:
     phone_wipes: bool = False
     doubles: bool = False
     subscribe_on_create: bool = False
+    watch: bool = False
     queue_delay: float = 0
     delete_delay: float = 0
     shuffle_queue: bool = False

@@ -48,7 +48,7 @@ class Project:
             keep_versions=options.keep_requests,
         )
         self.events = Events(options.keep_requests)
-        self.subscriptions = Subscriptions(options.subscription_types)
+        self.subscriptions = Subscriptions(options.subscription_types, watch=options.watch)
 
     def upsert(self, item: Item) -> User:
         """Create or change a user.
@@ -65,6 +65,7 @@ class Project:
             self.subscriptions.move(change.merged.id, change.user.id)
         if change.before is None and self._options.subscribe_on_create:
             self.subscriptions.subscribe(change.user)
+        self.subscriptions.look(change.user)
         return change.user
 
     def delete(self, external_id: str) -> None:
@@ -106,3 +107,4 @@ class Project:
             code = "resource_missing"
             raise Refusal(code, f"The {missing} could not be resolved.")
         self.subscriptions.set(user.id, int(item["subscription_id"]), int(item["state"]))
+        self.subscriptions.look(user)

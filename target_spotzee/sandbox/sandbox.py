@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from target_spotzee.sandbox.bodies import Item
     from target_spotzee.sandbox.journal import Request
     from target_spotzee.sandbox.operations import Dropped
+    from target_spotzee.sandbox.subscriptions import Moment
     from target_spotzee.sandbox.users import PlainUser
 
 T = TypeVar("T")
@@ -165,6 +166,16 @@ class Sandbox:
                 if user.external_id
             }
         )
+
+    @property
+    def moments(self) -> list[Moment]:
+        """How users could be reached, from each change on; needs the option ``watch``."""
+        return self._ask(lambda: list(self._project.subscriptions.moments))
+
+    def say(self, external_id: str, type_id: int, state: int) -> None:
+        """Set a user's state as the user would, by a link or by STOP."""
+        item = {"external_id": external_id, "subscription_id": type_id, "state": state}
+        self._ask(lambda: self._project.toggle(item))
 
     @property
     def dropped(self) -> list[Dropped]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -58,18 +58,39 @@ class Subscription(msgspec.Struct, frozen=True):
         return self.subscription_id
 
 
+class Moment(NamedTuple):
+    """What a user could be reached by from one change on, until the next.
+
+    Attributes:
+        external_id: The user's.
+        anonymous_id: The user's.
+        states: What the user has, by the number of the type.
+        reached: The types whose messages reach the user: there is an address, and no no. Clients
+            are told that a type without a state counts as subscribed, unless it is public.
+    """
+
+    external_id: str | None
+    anonymous_id: str | None
+    states: dict[int, int]
+    reached: frozenset[int]
+
+
 class Subscriptions:
     """The states of all users. A user has one for each type, or none.
 
     Args:
         types: The types that there are.
+        watch: Whether moments are remembered.
 
     Attributes:
         types: The same, by their numbers.
+        moments: One for each change of a user's address or states, in order.
     """
 
-    def __init__(self, types: Sequence[SubscriptionType]) -> None:
+    def __init__(self, types: Sequence[SubscriptionType], *, watch: bool = False) -> None:
         self.types = {kind.id: kind for kind in types}
+        self._watches = watch
+        self.moments: list[Moment] = []
         self._states: dict[int, dict[int, int]] = {}
 
     def states(self, user_id: int) -> dict[int, int]:
@@ -96,6 +117,20 @@ class Subscriptions:
             field = ADDRESSES.get(kind.channel)
             if field is not None and getattr(user, field) is not None:
                 self.set(user.id, kind.id, SUBSCRIBED)
+
+    def look(self, user: User) -> None:
+        """Remember how a user can be reached from now on."""
+        if not self._watches:
+            return
+        states = self.states(user.id)
+        reached = frozenset(
+            kind.id
+            for kind in self.types.values()
+            if kind.channel in ADDRESSES
+            and getattr(user, ADDRESSES[kind.channel]) is not None
+            and states.get(kind.id, 0 if kind.is_public else SUBSCRIBED) != 0
+        )
+        self.moments.append(Moment(user.external_id, user.anonymous_id, states, reached))
 
     def forget(self, user_id: int) -> None:
         """Remove the states of a user."""

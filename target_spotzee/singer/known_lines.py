@@ -63,7 +63,7 @@ class KnownLines:
         self._loader = loader
         self._issue = settlement.issue
         config = replace(sink.stream_config, removed_users="", complete_pass=False)
-        made_of = recipe(config, route.origin.schema, sink.kind.path, *_versions())
+        made_of = recipe(config, sink.types, route.origin.schema, sink.kind.path, *_versions())
         self._digest = digest_of_lines(made_of)
         only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(

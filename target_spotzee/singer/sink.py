@@ -16,6 +16,7 @@ from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.samples import NumericStrings
 from target_spotzee.mapping.streams import StreamConfig
+from target_spotzee.mapping.subscriptions import SubscriptionType
 from target_spotzee.mapping.users import Mapping, User
 from target_spotzee.objects.kinds import Kind
 from target_spotzee.outcome.rejects import Reason
@@ -76,8 +77,12 @@ class SpotzeeSink(BatchSink):
             is_open=is_open(schema),
         )
         self._how = config.removed_users
+        self.types: dict[str, SubscriptionType] = {}
         self._written = self.mapping.written
         self._remembers = loader.remembers
+        if config.subscriptions:
+            self._check_subscriptions()
+            self.types = loader.learn_types(stream_name, config.subscriptions)
         self._looks = True
         # Without a memory of who was marked, every record says that its user is not.
         self._unmarks = self._how == "mark" and not self._remembers
@@ -104,10 +109,29 @@ class SpotzeeSink(BatchSink):
                 f" that tells of deleted rows by {DELETED_AT}",
             )
 
+    def _check_subscriptions(self) -> None:
+        """Check that what users said can be kept.
+
+        Raises:
+            MappingError: It can't be.
+        """
+        of_stream = f"stream {self.stream_name!r}"
+        if self._how == "delete" and not self._remembers:
+            raise MappingError(
+                f"{of_stream}: removed_users: delete: together with subscriptions it needs"
+                " snapshot_path, which remembers what deleted users said no to",
+            )
+        if self.stream_config.opt_in == "unless_opted_out" and self.mapping.removes_nobody:
+            raise MappingError(
+                f"{of_stream}: opt_in: unless_opted_out: needs a column that is mapped to"
+                " external_id; by an anonymous_id Spotzee does not tell who said no",
+            )
+
     def _describe(self) -> None:
+        types = [f"subscriptions.{type_.id}" for type_ in self.types.values()]
         self._loader.describe(
             self.stream_name,
-            self.mapping.writes,
+            [*self.mapping.writes, *types],
             is_whole=self.stream_config.complete_pass,
             tells_deleted=self._tells_deleted,
         )
@@ -129,6 +153,11 @@ class SpotzeeSink(BatchSink):
             found.append(
                 f"stream {self.stream_name!r}: without snapshot_path, what deleted users opted out"
                 " of is lost, and they can be mailed should they come back",
+            )
+        if self.types and self.stream_config.opt_in == "follow":
+            found.append(
+                f"stream {self.stream_name!r}: opt_in: follow: whoever the source says yes for is"
+                " subscribed, also who said no in Spotzee, by a link or by STOP",
             )
         return found
 

@@ -52,7 +52,18 @@ CREATE TABLE rejects (
 ) WITHOUT ROWID;
 CREATE TABLE opt_outs (user BLOB, type INTEGER, PRIMARY KEY (user, type)) WITHOUT ROWID;
 """
-_MIGRATIONS: Sequence[str] = (_TABLES,)
+_CONSENTS = """
+ALTER TABLE opt_outs RENAME TO opt_outs_before;
+CREATE TABLE opt_outs (
+  user BLOB, type INTEGER, stream TEXT, is_pending INTEGER, PRIMARY KEY (user, type, stream)
+) WITHOUT ROWID;
+INSERT INTO opt_outs SELECT user, type, '', 0 FROM opt_outs_before;
+DROP TABLE opt_outs_before;
+CREATE TABLE opt_ins (
+  user BLOB, type INTEGER, stream TEXT, PRIMARY KEY (user, type, stream)
+) WITHOUT ROWID;
+"""
+_MIGRATIONS: Sequence[str] = (_TABLES, _CONSENTS)
 """What makes each version of the file out of the one before, from an empty file on."""
 
 VERSION = len(_MIGRATIONS)

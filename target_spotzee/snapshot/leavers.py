@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -59,7 +58,6 @@ class Leavers:
         self._done: list[Key] = []
         self._returning: set[str] = set()
         self._back: list[tuple[str]] = []
-        self._opt_outs: list[tuple[bytes, int]] = []
         self.are_due, self._are_known = (
             bool(file.rows(f"SELECT 1 FROM {table} LIMIT 1"))  # noqa: S608 - a name of ours
             for table in ("due", "removed")
@@ -184,11 +182,6 @@ class Leavers:
             self._returning.discard(identity)
             self._back.append((identity,))
 
-    def opted_out(self, identity: str, types: Iterable[int]) -> None:
-        """Keep what a user opted out of before it is deleted."""
-        user = hashlib.blake2b(identity.encode(), digest_size=16).digest()
-        self._opt_outs += [(user, type_) for type_ in types]
-
     def write(self) -> None:
         """Write what the file does not have yet; in a transaction."""
         self._file.write(
@@ -198,10 +191,8 @@ class Leavers:
         self._file.write("DELETE FROM removed WHERE identity = ?", self._back)
         self._write_begun()
         self._file.write("DELETE FROM due WHERE identity = ? AND stream = ?", self._done)
-        self._file.write("INSERT OR IGNORE INTO opt_outs VALUES (?, ?)", self._opt_outs)
         self._back.clear()
         self._done.clear()
-        self._opt_outs.clear()
 
     def _write_begun(self) -> None:
         self._file.write("INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?)", self._begun)

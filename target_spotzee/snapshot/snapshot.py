@@ -11,9 +11,11 @@ from typing import Any
 from target_spotzee import codec
 from target_spotzee.exceptions import SettingsError, SpotzeeError
 from target_spotzee.mapping.identities import identities_of
+from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Batch, Item
-from target_spotzee.objects.kinds import PATIENT
+from target_spotzee.objects.kinds import PATIENT, Kind
 from target_spotzee.records import Ids, Ticket
+from target_spotzee.snapshot.departures import Departures
 from target_spotzee.snapshot.digests import digest, fingerprints, is_sampled
 from target_spotzee.snapshot.entries import (
     CLOSED,
@@ -28,6 +30,7 @@ from target_spotzee.snapshot.explanation import explain
 from target_spotzee.snapshot.file import SnapshotFile, understood
 from target_spotzee.snapshot.history import History
 from target_spotzee.snapshot.leavers import Leavers
+from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.streams import Stream, Streams
 
 _MOST_UNWRITTEN = 10_000
@@ -52,6 +55,7 @@ class Snapshot:
         streams: The streams.
         entries: The users.
         leavers: Those who left the source.
+        opt_outs: What users said of subscriptions.
         run: The run's number.
         first_request: The number of its first request.
         stale: What was confirmed by this request or an older one is sent again.
@@ -71,8 +75,9 @@ class Snapshot:
         self._now = now
         self.is_there = path.exists()
         self._file = SnapshotFile(path, is_dry=is_dry)
-        self._left: dict[str, int] = {}
-        self._batches: dict[str, int] = {}
+        self._departures = Departures()
+        self.advanced = self._departures.advanced
+        """Notes items that go on in steps; see `Departures.advanced`."""
         self._requests: list[tuple[int, int, int, str | None]] = []
         self._rejects: dict[Key, tuple[str, int, int, str]] = {}
         self._unrejected: list[Key] = []
@@ -88,6 +93,7 @@ class Snapshot:
     def _begin(self, run_id: str, resend_after: timedelta) -> None:
         self.streams = Streams(self._file)
         self.entries = Entries(self._file, self.streams.issue)
+        self.opt_outs = OptOuts(self._file)
         self.has_links = bool(self._file.rows("SELECT 1 FROM links LIMIT 1"))
         self._history = History(self._file)
         self.run = self._history.begin(run_id, self._now())
@@ -144,7 +150,7 @@ class Snapshot:
         for batch in batches:
             if batch.kind in PATIENT:
                 self._be_patient(batch)
-            if not batch.kind.writes or batch.family in self._batches:
+            if not batch.kind.writes or self._departures.knows(batch):
                 continue
             if batch.kind.removes:  # whoever comes back is sent whole, in every stream
                 has_removals = True
@@ -154,8 +160,7 @@ class Snapshot:
                     self.leavers.begin(key, spelling(key[0], item.ids), batch.kind.removes)
                 continue
             self._latest += 1
-            self._batches[batch.family] = self._latest
-            self._left[batch.family] = len(batch.items)
+            self._departures.open(batch, self._latest)
             self.entries.open(
                 self._latest, [key for item in batch.items for key in self._keys(item)]
             )
@@ -192,9 +197,9 @@ class Snapshot:
         self.leavers.end((identity, number))
 
     def refused(self, batch: Batch, items: Iterable[Item]) -> None:
-        """Note that Spotzee refuses items; an earlier attempt may have been applied."""
-        if batch.attempts.doubtful_until > 0:
-            for item in items:
+        """Note that Spotzee refuses items; an earlier attempt, or step, may have been applied."""
+        for item in items:
+            if batch.attempts.doubtful_until > 0 or self._departures.has_advanced(item):
                 self.doubt(item.identities[0])
 
     def count(self, stream: Stream) -> int:
@@ -220,7 +225,7 @@ class Snapshot:
 
     def confirmed(self, batch: Batch, items: Sequence[Item]) -> None:
         """Note that Spotzee took users, or accepted them."""
-        number = self._batches[batch.family]
+        number = self._departures.number(batch)
         is_doubtful = batch.attempts.doubtful_until > 0
         is_doubtful = is_doubtful or not batch.kind.confirms
         kept = []
@@ -243,6 +248,23 @@ class Snapshot:
             (number, self.run, int(self._now().timestamp()), batch.attempts.request_id)
         )
 
+    def finished(self, items: Sequence[Item], attempts: Attempts) -> None:
+        """Note users of whom the last step is done, each one record's."""
+        at = int(self._now().timestamp())
+        for item in items:
+            entry: Entry | None = item.entry
+            number = self._departures.number_of(item)
+            self._requests.append((number, self.run, at, attempts.request_id))
+            if entry is None or entry.key is None:
+                continue
+            is_doubtful = attempts.doubtful_until > 0 or item.doubtful_until > 0
+            entry.doubt = self._doubt_left(entry, item.kind, is_doubtful=is_doubtful)
+            entry.request = number
+            entry.digests = item.digests
+            self._describe(entry, item, item.whole or item.body, item.ticket)
+            self.entries.keep(*entry.key, entry)
+            self.leavers.confirmed(item.identities[0])
+
     def _confirm_parts(self, batch: Batch, item: Item) -> None:
         """Note what became of an item that is made of several records, by each of their streams."""
         identity = item.identities[0]
@@ -251,7 +273,7 @@ class Snapshot:
             stream = self.streams.get(ticket.origin.stream).number
             entry = known.get(stream) or self.entries.new(identity, stream)
             entry.doubt = self._doubt_of(entry, batch)
-            entry.request = self._batches[batch.family]
+            entry.request = self._departures.number(batch)
             entry.digests = digest(body)
             self._describe(entry, item, body, ticket)
             self.entries.keep(identity, stream, entry)
@@ -265,9 +287,13 @@ class Snapshot:
 
     def _doubt_of(self, entry: Entry, batch: Batch) -> int:
         """Return the doubt that is left once a user was taken."""
-        if not batch.kind.confirms:
+        is_doubtful = batch.attempts.doubtful_until > 0
+        return self._doubt_left(entry, batch.kind, is_doubtful=is_doubtful)
+
+    def _doubt_left(self, entry: Entry, kind: Kind, *, is_doubtful: bool) -> int:
+        if not kind.confirms:
             return UNKNOWN
-        if batch.attempts.doubtful_until > 0 or entry.doubt in (UNKNOWN, LEAVING):
+        if is_doubtful or entry.doubt in (UNKNOWN, LEAVING):
             return ONCE_MORE
         return entry.doubt if entry.request >= self.first_request else CLOSED
 
@@ -281,12 +307,8 @@ class Snapshot:
                     for _, ticket in item.parts:
                         stream = self.streams.get(ticket.origin.stream).number
                         self.entries.release(item.identities[0], stream)
-        left = self._left.get(batch.family)
-        if left is not None:
-            self._left[batch.family] = left - len(items)
-            if left <= len(items):
-                del self._left[batch.family]
-                self.entries.close(self._batches.pop(batch.family))
+        for number in self._departures.settled(batch, items):
+            self.entries.close(number)
 
     def is_refused_elsewhere(self, identity: str, stream: Stream) -> bool:
         """Say whether another stream has a user, though all that it showed of it was rejected."""
@@ -365,7 +387,9 @@ class Snapshot:
         with self._file.transaction() as file:
             if not everything:
                 self.entries.write_batches()
+                self.opt_outs.write()
                 return
+            self.opt_outs.write()
             self.entries.write()
             self.streams.write()
             file.write("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", self._requests)

@@ -14,6 +14,7 @@ from target_spotzee.mapping.users import User
 from target_spotzee.objects.kinds import (
     KINDS,
     MAX_BODY_BYTES,
+    REMOVALS,
     USERS_BATCH,
     USERS_QUEUED,
     Kind,
@@ -69,10 +70,8 @@ class TestFolding:
 
 
 def steps(how: str = "delete") -> Iterator[Kind]:
-    kind: Kind | None = KINDS["removals", how]
-    while kind is not None:
-        yield kind
-        kind = kind.then
+    yield KINDS["removals", how]
+    yield from REMOVALS[how]
 
 
 class TestRequests:

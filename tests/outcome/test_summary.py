@@ -144,6 +144,7 @@ def test_the_whole_of_it() -> None:
         },
         "rejects": {"field_invalid": {"count": 1, "keys": ["users:2"]}},
         "removed": {"deleted": 0, "marked": 0, "held_back": 0, "why": None},
+        "subscriptions": {"opted_out": 0, "opted_in": 0, "kept_out": 0},
         "invalid_fields": {"email": 2, "phone": 1},
         "mended_fields": {"email": 1},
         "streams": {"users": ended},

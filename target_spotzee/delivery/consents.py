@@ -1,0 +1,291 @@
+"""Nobody who said no can be reached: what is sent of a user, in which steps, and in which order.
+
+An item of a user who said no goes in steps, under the user's fence: all of it but the address of
+each channel that was said no to; the toggles; and only once these are confirmed, the address. Every
+later item with such an address goes the same way, whichever stream it is of, since somebody may
+have erased the user meanwhile, and Spotzee subscribes whom it creates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from target_spotzee import codec
+from target_spotzee.exceptions import SettingsError
+from target_spotzee.mapping.subscriptions import ADDRESSES, SubscriptionType, resolve
+from target_spotzee.mapping.toggles import Wish, Wishes
+from target_spotzee.objects.batch import Item
+from target_spotzee.objects.kinds import (
+    ASKED_OPT_INS,
+    OPT_INS,
+    OPT_OUTS,
+    PATIENT_TOGGLES,
+    WITHHELD,
+    Kind,
+    Payload,
+    Step,
+)
+from target_spotzee.outcome.summary import Subscriptions
+from target_spotzee.snapshot.opt_outs import BY_SPOTZEE, OptOuts, Told
+
+
+class Consents:
+    """Plans the steps of items, and remembers who said no.
+
+    Args:
+        opt_outs: What users said.
+        figures: Counts the toggles.
+        linked: Returns the identities that an anonymous_id is known to belong to.
+        has_memory: Whether it is known from earlier runs what a stream said last.
+        is_dry: Spotzee is not asked for its types.
+    """
+
+    def __init__(
+        self,
+        opt_outs: OptOuts,
+        figures: Subscriptions,
+        linked: Callable[[str], Iterable[str]] = lambda _: (),
+        *,
+        has_memory: bool = False,
+        is_dry: bool = False,
+    ) -> None:
+        self._opt_outs = opt_outs
+        self._figures = figures
+        self._linked = linked
+        self._has_memory = has_memory
+        self._is_dry = is_dry
+        self._types: dict[int, SubscriptionType] = {}
+        self._by_name: dict[str, int] = {}
+        self._leaving: set[str] = set()
+        """Users of whom a deletion is on its way: only then Spotzee tells what they said no to."""
+        self._undecided: dict[Item, Payload] = {}
+        """Addresses of items behind such a deletion."""
+        self._asking: dict[str, Item] = {}
+        self.ask_types: Callable[[], list[SubscriptionType]] = list
+        """Asks Spotzee which types there are."""
+
+    # The types
+
+    def learn(self, stream: str, names: Iterable[str]) -> dict[str, SubscriptionType]:
+        """Find the types that a stream's entry names.
+
+        Raises:
+            SettingsError: There is no such type, or it can't be told which is meant.
+        """
+        if self._is_dry:
+            types = [SubscriptionType(number, name, "") for number, name in enumerate(names, 1)]
+        else:
+            types = list(self.types.values())
+        found = resolve(f"streams.{stream}.subscriptions", names, types)
+        self._by_name.update({name: type_.id for name, type_ in found.items()})
+        return found
+
+    @property
+    def types(self) -> dict[int, SubscriptionType]:
+        """All types, by their numbers; Spotzee is asked for them once.
+
+        Raises:
+            SettingsError: It does not tell.
+        """
+        if not self._types and not self._is_dry:
+            self._types = {type_.id: type_ for type_ in self.ask_types()}
+            if not self._types:
+                raise SettingsError(
+                    "subscriptions: Spotzee tells of no subscription types; make one there first,"
+                    " or take subscriptions out",
+                )
+        return self._types
+
+    def toggles(self, wishes: Wishes) -> tuple[tuple[int, Wish], ...]:
+        """Return what a record says of subscriptions by the numbers of their types."""
+        return tuple([(self._by_name[name], wish) for name, wish in wishes])
+
+    # What is sent
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether an item that says nothing of subscriptions is to be planned nevertheless."""
+        return self._opt_outs.are_known or bool(self._leaving)
+
+    def leave(self, item: Item) -> None:
+        """Note that a user is about to be deleted, after which it may come back."""
+        self._leaving.update(item.identities)
+
+    def plan(self, item: Item, payload: Payload) -> Payload:
+        """Give an item the steps that its user's words ask for.
+
+        Args:
+            item: The item; its body may lose addresses.
+            payload: The same, not encoded.
+
+        Returns:
+            The payload as it goes first.
+        """
+        stream = item.ticket.origin.stream
+        identities = self._identities(item)
+        for type_, wish in item.toggles:
+            self._note(identities, (type_, stream), wish)
+        if not self._leaving.isdisjoint(identities):
+            return self._put_off(item, payload)
+        return self._plan(item, payload, identities)
+
+    def _plan(self, item: Item, payload: Payload, identities: Sequence[str]) -> Payload:
+        outs = self._outs(item, identities)
+        withheld = {name for type_ in outs for name in self._addresses(type_)}
+        later = {name: payload[name] for name in withheld if payload.get(name) is not None}
+        item.steps = self._steps(item, outs, later, identities)
+        return self._withhold(item, payload, later)
+
+    def _steps(
+        self, item: Item, outs: dict[int, bool], later: Payload, identities: Sequence[str]
+    ) -> tuple[Step, ...]:
+        """Return what follows on the first upsert, from which some addresses were withheld."""
+        own = {type_ for type_, wish in item.toggles if wish is Wish.OUT}
+        steps = [
+            self._toggle(OPT_OUTS, item, type_)
+            for type_, is_pending in outs.items()
+            if is_pending or type_ in own or not later.keys().isdisjoint(self._addresses(type_))
+        ]
+        if later:
+            steps.append(self._address(item, later))
+        return (*steps, *self._opt_ins(item, outs, identities))
+
+    def _withhold(self, item: Item, payload: Payload, later: Payload) -> Payload:
+        if not later:
+            return payload
+        first = {name: value for name, value in payload.items() if name not in later}
+        item.whole, item.body = item.body, codec.encode_unicode(first)
+        return first
+
+    def _opt_ins(
+        self, item: Item, outs: dict[int, bool], identities: Sequence[str]
+    ) -> Iterable[Step]:
+        for type_, wish in item.toggles:
+            if wish is Wish.IN:
+                yield self._toggle(OPT_INS, item, type_)
+            elif wish is Wish.KEPT or (wish is Wish.ASK and type_ in outs):
+                self._figures.kept_out += 1
+            elif wish is Wish.ASK and not (
+                self._has_memory
+                and self._opt_outs.has_opted_in(identities[0], (type_, item.ticket.origin.stream))
+            ):
+                self._asking[identities[0]] = item
+                yield self._toggle(ASKED_OPT_INS, item, type_)
+
+    def _put_off(self, item: Item, payload: Payload) -> Payload:
+        """Withhold every address until it is known what a user who is deleted said no to."""
+        names = [name for name in ADDRESSES.values() if payload.get(name) is not None]
+        later = {name: payload[name] for name in names}
+        item.steps = (self._address(item, later),)
+        self._undecided[item] = later
+        return self._withhold(item, payload, later)
+
+    def decide(self, item: Item) -> None:
+        """Give an item whose first step is done the further steps that were put off."""
+        later = self._undecided.pop(item, None)
+        if later is not None:
+            identities = self._identities(item)
+            steps = self._steps(item, self._outs(item, identities), later, identities)
+            item.steps = steps or item.steps
+
+    def _identities(self, item: Item) -> Sequence[str]:
+        identities = item.identities
+        if identities[0][0] == "a":
+            return [*identities, *self._linked(identities[0])]
+        return identities
+
+    def _note(self, identities: Sequence[str], told: Told, wish: Wish) -> None:
+        """Remember what a record says."""
+        for identity in identities:
+            if wish is Wish.OUT:
+                self._opt_outs.keep(identity, told, is_pending=True)
+                self._opt_outs.opted_in(identity, told, says_yes=False)
+                asking = self._asking.pop(identity, None)
+                if asking is not None:
+                    asking.is_withdrawn = True
+            elif self._opt_outs.are_known:
+                for known, is_pending in self._opt_outs.of(identity).items():
+                    # Only who follows the source in both ways lets one stream unsay another's no.
+                    is_own = known == told and not is_pending
+                    if known[0] == told[0] and (wish is Wish.IN or is_own):
+                        self._opt_outs.lift(identity, known)
+
+    def _outs(self, item: Item, identities: Sequence[str]) -> dict[int, bool]:
+        """Return what a user is known to have said no to, and whether that is yet to be confirmed.
+
+        What is known of one of its ids holds for the others, too.
+        """
+        if not self._opt_outs.are_known:
+            return {}
+        told: dict[Told, bool] = {}
+        for identity in identities:
+            told |= self._opt_outs.of(identity)
+        outs: dict[int, bool] = {}
+        for (type_, stream), is_pending in told.items():
+            if not self._is_dry and type_ not in self.types:
+                continue  # Spotzee has no such type any more, so it reaches nobody
+            outs[type_] = outs.get(type_, False) or is_pending
+            for identity in item.identities if len(item.identities) > 1 else ():
+                self._opt_outs.keep(identity, (type_, stream), is_pending=is_pending)
+        return outs
+
+    def _addresses(self, type_: int) -> Sequence[str]:
+        found = self._types.get(type_)
+        return SubscriptionType(type_, "", "").addresses if found is None else found.addresses
+
+    def _toggle(self, kind: Kind, item: Item, type_: int) -> Step:
+        name, id_ = _id_of(item)
+        if not item.kind.confirms:
+            kind = PATIENT_TOGGLES[kind]
+        body = {"subscription_id": type_, "state": kind.sets, name: id_}
+        return Step(kind, codec.encode_unicode(body))
+
+    def _address(self, item: Item, addresses: Payload) -> Step:
+        external_id, anonymous_id = item.ids
+        ids = {"external_id": external_id, "anonymous_id": anonymous_id}
+        body: Payload = {name: id_ for name, id_ in ids.items() if id_ is not None} | addresses
+        if "phone" in addresses:
+            body["data"] = {}
+        return Step(WITHHELD[item.kind], codec.encode_unicode(body))
+
+    # What came of it
+
+    def told(self, item: Item, types: Iterable[int]) -> None:
+        """Keep what Spotzee says that a user said no to, before the user is deleted."""
+        for type_ in types:
+            self._opt_outs.keep(item.identities[0], (type_, BY_SPOTZEE), is_pending=False)
+
+    def gone(self, item: Item) -> None:
+        """Note that a user is deleted, and its subscriptions with it."""
+        self._opt_outs.forget_opt_ins(item.identities[0])
+
+    def confirmed(self, items: Iterable[Item], *, is_kept_out: bool) -> None:
+        """Note toggles that Spotzee took, all of one kind.
+
+        Args:
+            items: They have not gone on yet.
+            is_kept_out: Whether nothing was changed, since Spotzee knows of a no.
+        """
+        for item in items:
+            type_ = codec.decode(item.body)["subscription_id"]
+            told = type_, item.ticket.origin.stream
+            if item.kind.sets == 0:
+                self._figures.opted_out += 1
+                for identity in self._identities(item):
+                    for known, is_pending in self._opt_outs.of(identity).items():
+                        if known[0] == type_ and is_pending:
+                            self._opt_outs.keep(identity, known, is_pending=False)
+                continue
+            if is_kept_out:
+                self._figures.kept_out += 1
+            else:
+                self._figures.opted_in += 1
+            if not item.is_withdrawn:
+                self._opt_outs.opted_in(item.identities[0], told, says_yes=True)
+            if self._asking.get(item.identities[0]) is item:
+                del self._asking[item.identities[0]]
+
+
+def _id_of(item: Item) -> tuple[str, str]:
+    external_id, anonymous_id = item.ids
+    return ("external_id", external_id) if external_id else ("anonymous_id", str(anonymous_id))

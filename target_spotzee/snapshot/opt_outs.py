@@ -1,0 +1,113 @@
+"""Who said no and who said yes, by a hash of the id: kept for as long as the file is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+
+from target_spotzee.snapshot.file import SnapshotFile
+
+BY_SPOTZEE = ""
+"""Stands for the stream where Spotzee itself told of an opt-out."""
+
+Told = tuple[int, str]
+"""A subscription type, and the stream that told of it."""
+
+
+class OptOuts:
+    """What users said of subscription types, as the source or Spotzee told it.
+
+    Args:
+        file: Where it is kept; ``None``: in memory only.
+    """
+
+    def __init__(self, file: SnapshotFile | None = None) -> None:
+        self._file = file
+        self._recent: defaultdict[bytes, dict[Told, bool | None]] = defaultdict(dict)
+        """What the file does not have yet: whether a no is pending; ``None``: it is lifted."""
+        self._opt_ins: dict[tuple[bytes, int, str], bool] = {}
+        self.are_known = bool(self._rows("SELECT 1 FROM opt_outs LIMIT 1"))
+        """Whether anybody is known to have said no."""
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        return [] if self._file is None else self._file.rows(statement, values)
+
+    def of(self, identity: str) -> dict[Told, bool]:
+        """Return what a user said no to, each with whether Spotzee is yet to confirm it."""
+        user = _hash(identity)
+        rows = self._rows("SELECT type, stream, is_pending FROM opt_outs WHERE user = ?", user)
+        known: dict[Told, bool | None] = {
+            (int(str(type_)), str(stream)): bool(pending) for type_, stream, pending in rows
+        }
+        known |= self._recent.get(user, {})
+        return {told: pending for told, pending in known.items() if pending is not None}
+
+    def keep(self, identity: str, told: Told, *, is_pending: bool) -> None:
+        """Note a no."""
+        self._recent[_hash(identity)][told] = is_pending
+        self.are_known = True
+
+    def lift(self, identity: str, told: Told) -> None:
+        """Forget a no."""
+        self._recent[_hash(identity)][told] = None
+
+    def has_opted_in(self, identity: str, told: Told) -> bool:
+        """Say whether a user's yes was told before, and dealt with."""
+        user, (type_, stream) = _hash(identity), told
+        known = self._opt_ins.get((user, type_, stream))
+        if known is not None:
+            return known
+        return bool(
+            self._rows(
+                "SELECT 1 FROM opt_ins WHERE user = ? AND type = ? AND stream = ?",
+                user,
+                type_,
+                stream,
+            )
+        )
+
+    def opted_in(self, identity: str, told: Told, *, says_yes: bool) -> None:
+        """Note what a stream said last of a subscription, once that is dealt with."""
+        if self._file is not None:
+            self._opt_ins[(_hash(identity), *told)] = says_yes
+
+    def forget_opt_ins(self, identity: str) -> None:
+        """Forget what a user said yes to, who is gone."""
+        user = _hash(identity)
+        for type_, stream in self._rows("SELECT type, stream FROM opt_ins WHERE user = ?", user):
+            self._opt_ins[user, int(str(type_)), str(stream)] = False
+        for key in self._opt_ins:
+            if key[0] == user:
+                self._opt_ins[key] = False
+
+    def write(self) -> None:
+        """Write what the file does not have yet; in a transaction."""
+        if self._file is None:
+            return
+        outs = [
+            (user, *told, is_pending)
+            for user, of_user in self._recent.items()
+            for told, is_pending in of_user.items()
+        ]
+        self._file.write(
+            "INSERT OR REPLACE INTO opt_outs VALUES (?, ?, ?, ?)",
+            [each for each in outs if each[-1] is not None],
+        )
+        self._file.write(
+            "DELETE FROM opt_outs WHERE user = ? AND type = ? AND stream = ?",
+            [each[:-1] for each in outs if each[-1] is None],
+        )
+        self._file.write(
+            "INSERT OR IGNORE INTO opt_ins VALUES (?, ?, ?)",
+            [key for key, says_yes in self._opt_ins.items() if says_yes],
+        )
+        self._file.write(
+            "DELETE FROM opt_ins WHERE user = ? AND type = ? AND stream = ?",
+            [key for key, says_yes in self._opt_ins.items() if not says_yes],
+        )
+        self._recent.clear()
+        self._opt_ins.clear()
+
+
+def _hash(identity: str) -> bytes:
+    return hashlib.blake2b(identity.encode(), digest_size=16).digest()
