@@ -19,7 +19,7 @@ from target_spotzee.api.answers import read_object
 from target_spotzee.api.client import Client, Endpoint
 from target_spotzee.api.connection import Connection, new_session
 from target_spotzee.api.limits import Gate, Pacer
-from target_spotzee.api.probe import probe
+from target_spotzee.api.probe import probe, probe_subscriptions
 from target_spotzee.delivery import dry_run as dry_runs
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.comparison import Found
@@ -237,6 +237,8 @@ class Run:
             with closing(_connection_to(_endpoint(self._settings))) as connection:
                 for fact in probe(connection, self.kind, now):
                     facts.append(fact)  # noqa: PERF402 - what was proved counts, should it raise
+                for fact in probe_subscriptions(connection, self._settings.streams):
+                    facts.append(fact)  # noqa: PERF402 - likewise
                 if self.mirror is not None:
                     answer = connection.exchange(*PROJECT.request([b""]), {})
                     self.mirror.bind((answer.taken and read_object(answer)) or {})

@@ -23,7 +23,9 @@ HABITS: dict[str, Any] = {
 }
 """Of the platform that Spotzee descends from."""
 COLUMNS = ("id", "email", "phone", "plan", "wants_mail", "no_texts")
-SCHEMA = tap.schema("customers", COLUMNS)
+SCHEMA = tap.schema("customers", COLUMNS) + tap.schema("contacts", ("id", "email", "phone"))
+PLAIN = {"contacts": {"mapping": {"external_id": "id"}}}
+"""Another stream of the same users, which says nothing of subscriptions."""
 ENTRY: dict[str, Any] = {
     "mapping": {"external_id": "id"},
     "subscriptions": {"Newsletter": "wants_mail", "2": "!no_texts"},
@@ -33,10 +35,10 @@ ENTRY: dict[str, Any] = {
 class Consenting(Nights):
     """A source that says who wants what."""
 
-    def give(self, *records: dict[str, Any], opt_in: str = "never", **config: Any) -> Ended:
+    def give(self, *records: dict[str, Any] | str, opt_in: str = "never", **config: Any) -> Ended:
         """Load records; whatever is queued is applied before this returns."""
         entry = {**ENTRY, "opt_in": opt_in, **config.pop("entry", {})}
-        streams = {"customers": entry, **config.pop("streams", {})}
+        streams = {"customers": entry, **PLAIN, **config.pop("streams", {})}
         schema = config.pop("schema", SCHEMA)
         lines = [
             each if isinstance(each, str) else tap.record("customers", **each) for each in records
@@ -46,6 +48,19 @@ class Consenting(Nights):
         ended = self.load(*lines, schema=schema, **given)
         self.sandbox.settle()
         return ended
+
+    def there(self, id_: str, states: dict[int, int]) -> None:
+        """Make a user that Spotzee has already, with these states and no other."""
+        project = self.sandbox._project
+        user = {"external_id": id_, "email": f"{id_}@example.test", "phone": "+61400123456"}
+
+        def make() -> None:
+            number = project.upsert({**user, "data": {}}).id
+            project.subscriptions.forget(number)
+            for type_, state in states.items():
+                project.subscriptions.set(number, type_, state)
+
+        self.sandbox._ask(make)
 
     @property
     def states(self) -> dict[str, dict[int, int]]:
@@ -73,3 +88,7 @@ class Consenting(Nights):
 
 def customer(id_: str, **columns: Any) -> dict[str, Any]:
     return {"id": id_, "email": f"{id_}@example.test", "phone": "+61400123456", **columns}
+
+
+def contact(id_: str, **columns: Any) -> str:
+    return tap.record("contacts", id=id_, **columns)

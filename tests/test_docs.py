@@ -38,7 +38,7 @@ from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED
 from target_spotzee.outcome import summary as summaries
 from target_spotzee.outcome.ledger import Ledger
 from target_spotzee.outcome.rejects import Reason, RejectsFile
-from target_spotzee.outcome.summary import Records, Removed, Requests, Summary
+from target_spotzee.outcome.summary import Records, Removed, Requests, Subscriptions, Summary
 from target_spotzee.records import Origin
 from target_spotzee.sandbox import Fault, Sandbox
 from target_spotzee.sandbox.__main__ import DELAYS, FAULTS, HABITS, option
@@ -60,6 +60,7 @@ PAGES: dict[str, tuple[set[str], set[str]]] = {
     "CHANGELOG.md": (set(), set()),
     "CONTRIBUTING.md": ({"packages"}, set()),
     "SECURITY.md": (set(), set()),
+    "docs/consent.md": (set(), {"json config"}),
     "docs/delivery.md": (set(), set()),
     "docs/faults.md": (set(), set()),
     "docs/mapping.md": (set(), {"json entry", "json record", "json user", "json reject"}),
@@ -477,7 +478,8 @@ class TestTables:
     def test_every_figure_of_the_summary_is_explained(self) -> None:
         text = section("docs/summary.md", "The summary")
         figures = {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
-        expected = {*Records.__slots__, *Requests.__slots__, *Removed.__slots__, "p50_ms", "p95_ms"}
+        kinds = (Records, Requests, Removed, Subscriptions)
+        expected = {*(name for kind in kinds for name in kind.__slots__), "p50_ms", "p95_ms"}
         assert figures == expected - {"durations_ms", "reasons"}
         ((_, shown),) = blocks("docs/summary.md", "json")
         real = Summary("run").as_dict(exit_code=0, seconds=1, held_at=None, why=None)
@@ -534,7 +536,8 @@ class TestNames:
 
     def test_settings_of_the_examples(self) -> None:
         schema = about()
-        examples = [*blocks("README.md", "json config"), *blocks("docs/mirror.md", "json config")]
+        pages = ("README.md", "docs/mirror.md", "docs/consent.md")
+        examples = [example for page in pages for example in blocks(page, "json config")]
         assert len(examples) > 1
         for _, example in examples:
             config = {"api_key": "sk_x", **json.loads(example)}

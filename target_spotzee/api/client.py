@@ -116,8 +116,9 @@ class Client:
                 return meaning
             if isinstance(meaning, Retry) and meaning.is_awaited:
                 if not self._await(batch):
-                    code = "removal_unconfirmed" if batch.kind.removes else "user_unseen"
-                    return Delivered({0: ItemError(code, meaning.reason)})
+                    if batch.kind.removes:
+                        return Delivered({0: ItemError("removal_unconfirmed", meaning.reason)})
+                    return Delivered({0: ItemError("user_unseen", meaning.reason)})
             elif isinstance(meaning, Retry):
                 self._wait(meaning, batch.attempts)
             elif is_fresh:

@@ -9,7 +9,14 @@ from target_spotzee.api import answers
 from target_spotzee.api.answers import Answer, Retry
 from target_spotzee.api.connection import Connection, NoAnswerError
 from target_spotzee.exceptions import RunError
-from target_spotzee.objects.kinds import Kind
+from target_spotzee.mapping.streams import StreamConfigs
+from target_spotzee.mapping.subscriptions import (
+    SubscriptionType,
+    read_types,
+    resolve,
+    types_query,
+)
+from target_spotzee.objects.kinds import TYPES, Kind
 
 
 def probe(connection: Connection, kind: Kind, now: Callable[[], datetime]) -> Iterator[str]:
@@ -64,6 +71,45 @@ def probe(connection: Connection, kind: Kind, now: Callable[[], datetime]) -> It
     if not said_nothing and answers.sender(answer) is answers.Sender.ELSEWHERE:
         raise _not_spotzee(answer)
     yield f"its role may write {kind.name}"
+
+
+def probe_subscriptions(connection: Connection, configs: StreamConfigs) -> Iterator[str]:
+    """Find the subscription types that the settings name.
+
+    Args:
+        connection: Carries the requests; none is tried again.
+        configs: The streams' entries.
+
+    Yields:
+        Which column decides on which type.
+
+    Raises:
+        RunError: Spotzee does not tell its types.
+        SettingsError: It has no such type.
+    """
+    entries = configs.by_stream or {}
+    if not any(entry.subscriptions for entry in entries.values()):
+        return
+    types: list[SubscriptionType] = []
+    query = types_query()
+    while query is not None:
+        try:
+            answer = connection.exchange(*TYPES.request([query.encode()]), {})
+        except NoAnswerError as error:
+            raise RunError(f"Spotzee can't be reached: {error}; check api_url") from None
+        page = answers.read_object(answer) if answer.taken else None
+        if page is None:
+            raise RunError(
+                f"Spotzee does not tell its subscription types (HTTP {answer.status})",
+                answer.request_id,
+            )
+        types += read_types(page)
+        query = types_query(page)
+    for stream, entry in entries.items():
+        found = resolve(f"streams.{stream}.subscriptions", entry.subscriptions, types)
+        for name, column in entry.subscriptions.items():
+            type_ = found[name]
+            yield f"stream {stream}: {column} → {type_.id} {type_.name} ({type_.channel})"
 
 
 def _not_spotzee(answer: Answer) -> RunError:

@@ -22,9 +22,17 @@ FIGURES: Mapping[str, str] = {
     "deleted": "would be deleted",
     "marked": "would be marked",
     "sent": "would be made",
+    "opted_out": "would be opted out",
+    "opted_in": "would be opted in",
+    "kept_out": "would be kept out",
 }
 """What the summary's figures are called in a dry run."""
 NOTE = "dry run: nothing was sent"
+_OPT_IN: Mapping[str, str] = {
+    "never": "a yes is not sent",
+    "unless_opted_out": "a yes is sent unless Spotzee knows of a no, which a dry run does not ask",
+    "follow": "a yes is sent whatever was said in Spotzee",
+}
 
 _TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
@@ -55,7 +63,7 @@ class DryRun:
     def send(self, batch: Batch) -> Delivered:
         """Take a batch as it would have been sent."""
         batch.attempts.made = 1
-        if batch.kind.removes is not None:
+        if batch.kind.removes is not None or batch.kind.sets is not None:
             return Delivered()
         self._first_body = self._first_body or batch.request.body
         for item in batch.items:
@@ -88,6 +96,8 @@ class DryRun:
             ]
             widths = [max(len(row[i]) for row in rows) for i in range(3)]
             lines.append(f"stream {mapping.stream}")
+            if mapping.opt_in is not None:
+                lines.append(f"  opt_in {mapping.opt_in}: {_OPT_IN[mapping.opt_in]}")
             if found is not None:
                 lines += _differences(found.get(mapping.stream, Found()))
             lines += [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from target_spotzee import codec
 from target_spotzee.api.waits import Clock
@@ -17,7 +16,7 @@ from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.wakeup import Wakeup
-from target_spotzee.mapping.subscriptions import SubscriptionType, read_types
+from target_spotzee.mapping.subscriptions import SubscriptionType, read_types, types_query
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import PROJECT, TYPES, Kind, Payload
@@ -303,14 +302,13 @@ class Loader:
         return self._dispatcher.answer or {}
 
     def _ask_types(self) -> list[SubscriptionType]:
-        query, found = "limit=100", []
-        while True:
+        found: list[SubscriptionType] = []
+        query = types_query()
+        while query is not None:
             page = self._ask(TYPES, query.encode())
             found += read_types(page)
-            following = page.get("nextCursor")
-            if not following:
-                return found
-            query = f"limit=100&cursor={quote(str(following), safe='')}"
+            query = types_query(page)
+        return found
 
     def learn_types(self, stream: str, names: Iterable[str]) -> dict[str, SubscriptionType]:
         """Find the subscription types that a stream's entry names; see `Consents.learn`."""

@@ -240,6 +240,8 @@ def _read_subscriptions(place: str, setting: object) -> dict[str, str]:
         name = ".".join(path)
         if not column.removeprefix("!"):
             raise SettingsError(f"{place}.{name}: must be the name of a column, or ! and the name")
+        if name in found:
+            raise SettingsError(f"{place}: {name} is there twice")
         found[name] = column
     return found
 

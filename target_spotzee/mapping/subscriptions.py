@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.mapping.names import did_you_mean
@@ -41,6 +42,14 @@ def read_types(found: Mapping[str, Any]) -> list[SubscriptionType]:
             name, channel = each.get("name"), each.get("channel")
             types.append(SubscriptionType(each["id"], str(name), str(channel or "")))
     return types
+
+
+def types_query(page: Mapping[str, Any] | None = None) -> str | None:
+    """Return the query for the first page of types, or for the one after a page."""
+    if page is None:
+        return "limit=100"
+    following = page.get("nextCursor")
+    return f"limit=100&cursor={quote(str(following), safe='')}" if following else None
 
 
 def resolve(

@@ -141,6 +141,11 @@ class Mapping:
         return found + self._warnings
 
     @property
+    def opt_in(self) -> str | None:
+        """What becomes of a yes, if the entry names subscriptions."""
+        return self._config.opt_in if self._consents else None
+
+    @property
     def removes_nobody(self) -> bool:
         """Whether its users bear no external_id, without which Spotzee removes nobody."""
         return all(name != "external_id" for name, _ in self._ids)

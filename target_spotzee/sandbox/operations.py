@@ -276,6 +276,7 @@ class Operations:
 
     def _toggle(self, call: Call) -> Reply:
         def toggle(item: Item) -> dict[str, object]:
+            refuse_on_purpose(item, call.faults)
             self.project.toggle(item)
             return {"state": item["state"]}
 

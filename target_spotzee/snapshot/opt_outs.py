@@ -34,7 +34,7 @@ class OptOuts:
 
     def of(self, identity: str) -> dict[Told, bool]:
         """Return what a user said no to, each with whether Spotzee is yet to confirm it."""
-        user = _hash(identity)
+        user = self.hashed(identity)
         rows = self._rows("SELECT type, stream, is_pending FROM opt_outs WHERE user = ?", user)
         known: dict[Told, bool | None] = {
             (int(str(type_)), str(stream)): bool(pending) for type_, stream, pending in rows
@@ -44,16 +44,16 @@ class OptOuts:
 
     def keep(self, identity: str, told: Told, *, is_pending: bool) -> None:
         """Note a no."""
-        self._recent[_hash(identity)][told] = is_pending
+        self._recent[self.hashed(identity)][told] = is_pending
         self.are_known = True
 
     def lift(self, identity: str, told: Told) -> None:
         """Forget a no."""
-        self._recent[_hash(identity)][told] = None
+        self._recent[self.hashed(identity)][told] = None
 
     def has_opted_in(self, identity: str, told: Told) -> bool:
         """Say whether a user's yes was told before, and dealt with."""
-        user, (type_, stream) = _hash(identity), told
+        user, (type_, stream) = self.hashed(identity), told
         known = self._opt_ins.get((user, type_, stream))
         if known is not None:
             return known
@@ -69,11 +69,11 @@ class OptOuts:
     def opted_in(self, identity: str, told: Told, *, says_yes: bool) -> None:
         """Note what a stream said last of a subscription, once that is dealt with."""
         if self._file is not None:
-            self._opt_ins[(_hash(identity), *told)] = says_yes
+            self._opt_ins[(self.hashed(identity), *told)] = says_yes
 
     def forget_opt_ins(self, identity: str) -> None:
         """Forget what a user said yes to, who is gone."""
-        user = _hash(identity)
+        user = self.hashed(identity)
         for type_, stream in self._rows("SELECT type, stream FROM opt_ins WHERE user = ?", user):
             self._opt_ins[user, int(str(type_)), str(stream)] = False
         for key in self._opt_ins:
@@ -108,6 +108,7 @@ class OptOuts:
         self._recent.clear()
         self._opt_ins.clear()
 
-
-def _hash(identity: str) -> bytes:
-    return hashlib.blake2b(identity.encode(), digest_size=16).digest()
+    @staticmethod
+    def hashed(identity: str) -> bytes:
+        """Return what stands for a user in the file."""
+        return hashlib.blake2b(identity.encode(), digest_size=16).digest()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from target_spotzee.api import waits
 from target_spotzee.sandbox import Sandbox
+from tests.consents import HABITS, TYPES, Consenting
 from tests.nights import Nights
 from tests.played import SECRET
 
@@ -22,3 +24,15 @@ def nights(
         nights = Nights(sandbox, tmp_path, capsys)
         nights.snapshot_path = tmp_path / "snapshot.db"
         yield nights
+
+
+@pytest.fixture
+def source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Consenting]:
+    monkeypatch.setattr(waits, "_FIRST_BACKOFF_SECONDS", 0.01)
+    options: dict[str, Any] = {"subscription_types": TYPES, "watch": True, **HABITS}
+    with Sandbox(keys={SECRET: "editor"}, queue_delay=0.05, **options) as sandbox:
+        source = Consenting(sandbox, tmp_path, capsys)
+        source.snapshot_path = tmp_path / "snapshot.db"
+        yield source

@@ -50,6 +50,11 @@ entries = st.fixed_dictionaries(
         "null_values": st.sampled_from(["send", "omit"]),
         "invalid_fields": st.sampled_from(["drop", "null", "reject"]),
         "phone_region": st.sampled_from(["DE", "us", None, ""]),
+        "opt_in": st.sampled_from(["never", "unless_opted_out", "follow"]),
+        "subscriptions": st.dictionaries(
+            st.sampled_from(["13", "News", "v2.News", "v2.Offers", "mapping", "exclude"]),
+            st.sampled_from(["wanted", "!opted.out"]),
+        ),
     },
 )
 
@@ -206,6 +211,15 @@ class TestRefusals:
             ({"s": {"exclude": [1]}}, "streams.s.exclude: must be a list of column names"),
             ({"s": {"phone_region": "QX"}}, "streams.s.phone_region: must be a two-letter ISO"),
             ({"s": {"phone_region": 61}}, "streams.s.phone_region: must be a two-letter ISO"),
+            ({"s": {"opt_in": "QXZJ"}}, "streams.s.opt_in: must be one of never, unless_opted_out"),
+            ({"s": {"subscriptions": "QXZJ"}}, "streams.s.subscriptions: must be an object such"),
+            ({"s": {"subscriptions": {"1": 7}}}, "streams.s.subscriptions.1: must be the name of"),
+            ({"s": {"subscriptions": {"1": "!"}}}, "streams.s.subscriptions.1: must be the name"),
+            ({"s": {"subscriptions": {"1": None}}}, "streams.s.subscriptions.1: must be the name"),
+            (
+                {"s": {"subscriptions": {"a": {"b": "QXZJ"}, "a.b": "x"}}},
+                "streams.s.subscriptions: a.b is there twice",
+            ),
             ({"s": {"mapping": {"email": 7}}}, "streams.s.mapping.email: must be the name of a"),
             ({"s": {"mapping": {"data": ["QXZJ"]}}}, "streams.s.mapping.data: must be the name"),
             ({"s": {"mapping": "QXZJ"}}, 'streams.s.mapping: must be an object such as {"ext'),
@@ -262,6 +276,13 @@ class TestRefusals:
             "public.mappings",
             "a.excludes",
         }
+
+    def test_a_table_may_be_called_subscriptions(self) -> None:
+        setting = {"crm.subscriptions": {"mapping": {"email": "mail"}, "opt_in": "follow"}}
+        for written in (setting, unfold(setting)):
+            entry = read_streams(written, DEFAULT).find("crm.subscriptions")
+            assert entry is not None
+            assert (entry.mapping, entry.subscriptions) == ({("email",): "mail"}, {})
 
     def test_a_region_is_upper_case_or_nothing(self) -> None:
         assert read_region("phone_region", "au") == "AU"
