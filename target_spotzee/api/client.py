@@ -24,7 +24,7 @@ from target_spotzee.api.waits import LOOK_SECONDS, PATIENCE_SECONDS, Clock, Rand
 from target_spotzee.exceptions import RunError
 from target_spotzee.objects.attempts import Attempts
 from target_spotzee.objects.batch import Batch, Item
-from target_spotzee.objects.kinds import Kind
+from target_spotzee.objects.kinds import SUBSCRIBED, Kind
 
 logger = logging.getLogger("target-spotzee")
 
@@ -109,9 +109,7 @@ class Client:
             seconds = backoff_seconds(batch.attempts.earlier, self._random)
             self._rest(min(longest, seconds), batch.attempts)
         while True:
-            meaning = None if batch.kind.asks is None else self._ask(batch, batch.kind.asks)
-            if meaning is None:
-                meaning = self._attempt(batch, key, is_fresh=is_fresh)
+            meaning = self._attempt(batch, key, is_fresh=is_fresh)
             if isinstance(meaning, (Delivered, Refused)):
                 return meaning
             if isinstance(meaning, Retry) and meaning.is_awaited:
@@ -130,6 +128,11 @@ class Client:
         """Close the connection."""
         self._connection.close()
 
+    def _attempt(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:
+        """Make one attempt, and ask first where that is due; return what came of it."""
+        meaning = None if batch.kind.asks is None else self._ask(batch, batch.kind.asks)
+        return self._exchange(batch, key, is_fresh=is_fresh) if meaning is None else meaning
+
     def _ask(self, batch: Batch, kind: Kind) -> answers.Meaning | None:
         """Ask whether a user may be opted in, as of now.
 
@@ -140,26 +143,27 @@ class Client:
             ``None`` if that is to be written.
         """
         (item,) = batch.items
-        if item.is_withdrawn:
-            return Delivered(is_kept_out=True)
         type_ = msgspec.json.decode(item.body)["subscription_id"]
         path, cursor = f"{quote(str(item.ids[0]), safe='')}/subscriptions?limit=100", ""
         while True:
             body = (path + cursor).encode()
             question = Item(kind, item.ids, item.identities, body, item.ticket)
             asked = Batch(batch.run_id, batch.number, [question], batch.attempts)
-            meaning = self._attempt(asked, "", is_fresh=True)
-            if not isinstance(meaning, Delivered) or not meaning.is_there:
+            meaning = self._exchange(asked, "", is_fresh=True)
+            if not isinstance(meaning, Delivered):
                 return meaning
-            state = meaning.states.get(type_)
-            if state is not None:
-                return Delivered(is_kept_out=state == 0)  # or is subscribed already
+            if not meaning.is_there:
+                return Delivered({0: ItemError("user_unseen", "can't be read any more")})
+            if not isinstance(meaning.found.get("results"), list):
+                return Retry("HTTP 200 without the states that were asked for")
+            if type_ in meaning.states:  # whoever is subscribed already is left alone
+                return Delivered(is_kept_out=meaning.states[type_] not in SUBSCRIBED)
             following = meaning.found.get("nextCursor")
             if not following:
-                return None
+                return Delivered(is_kept_out=True) if item.is_withdrawn else None
             cursor = f"&cursor={quote(str(following), safe='')}"
 
-    def _attempt(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:
+    def _exchange(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:
         """Make one request; return what came of it, and note what it took."""
         attempts = batch.attempts
         attempts.asked_seconds += self._gate.pass_through()

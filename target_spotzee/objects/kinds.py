@@ -184,9 +184,9 @@ PROJECT = Kind(
 TYPES = replace(PROJECT, name="subscriptions", path="/subscriptions?{}")
 """The question which types of subscriptions there are."""
 
-_STATES_OF = replace(
-    PROJECT, name="subscriptions", path="/users/{}", answered=Answered.THERE, is_patient=True
-)
+SUBSCRIBED = (1, 2)
+"""The states of whoever wants a subscription: subscribed, and confirmed."""
+_STATES_OF = replace(PROJECT, name="subscriptions", path="/users/{}", answered=Answered.THERE)
 OPT_OUTS = Kind(
     name="subscriptions",
     method="POST",
@@ -205,7 +205,8 @@ OPT_INS = replace(OPT_OUTS, sets=1)
 ASKED_OPT_INS = replace(OPT_INS, gathers=False, asks=_STATES_OF, max_items=1)
 """Toggles that subscribe whoever has not said no in Spotzee: read anew before every attempt."""
 PATIENT_TOGGLES: Mapping[Kind, Kind] = {
-    kind: replace(kind, is_patient=True) for kind in (OPT_OUTS, OPT_INS, ASKED_OPT_INS)
+    kind: replace(kind, is_patient=True, asks=kind.asks and replace(kind.asks, is_patient=True))
+    for kind in (OPT_OUTS, OPT_INS, ASKED_OPT_INS)
 }
 """The same, for users that are queued: one that is not there may only not be seen yet."""
 
