@@ -90,9 +90,10 @@ bench: $(READY)
 
 # Hundreds of seeded runs in which everything fails: one table, all zeros. RUNS=154 plays each of its
 # lines once, fewer only the first lines; WRITE=docs/faults.md renews that page. MIRROR=1 plays
-# several nights with a snapshot instead, removals included (RUNS=48: each line once).
+# several nights with a snapshot instead, removals included (RUNS=48: each line once); CONSENT=1
+# plays nights of a source that says who wants what (RUNS=24: each line once).
 chaos: $(READY)
-	@$(BIN)/python -m tests.chaos $(if $(MIRROR),--mirror) $(if $(RUNS),--runs $(RUNS)) \
+	@$(BIN)/python -m tests.chaos $(if $(MIRROR),--mirror) $(if $(CONSENT),--consent) $(if $(RUNS),--runs $(RUNS)) \
 		$(if $(WRITE),--write $(WRITE))
 
 # One process for ten minutes, or MINUTES=60: memory, files and threads stay flat.

@@ -123,6 +123,8 @@ class Consents:
         """
         stream = item.ticket.origin.stream
         identities = self._identities(item)
+        if self._opt_outs.are_known:
+            item.toggles = self._without_known(item.toggles, identities)
         for type_, wish in item.toggles:
             self._note(identities, (type_, stream), wish)
         if not self._leaving.isdisjoint(identities):
@@ -132,7 +134,9 @@ class Consents:
     def _plan(self, item: Item, payload: Payload, identities: Sequence[str]) -> Payload:
         outs = self._outs(item, identities)
         withheld = {name for type_ in outs for name in self._addresses(type_)}
-        later = {name: payload[name] for name in withheld if payload.get(name) is not None}
+        later = {
+            name: value for name, value in payload.items() if name in withheld and value is not None
+        }
         item.steps = self._steps(item, outs, later, identities)
         return self._withhold(item, payload, later)
 
@@ -193,6 +197,16 @@ class Consents:
         if identities[0][0] == "a":
             return [*identities, *self._linked(identities[0])]
         return identities
+
+    def _without_known(
+        self, toggles: Sequence[tuple[int, Wish]], identities: Sequence[str]
+    ) -> tuple[tuple[int, Wish], ...]:
+        """Keep out whoever is known to have said no: there is nothing to ask Spotzee."""
+        known = {type_ for identity in identities for type_, _ in self._opt_outs.of(identity)}
+        return tuple(
+            (type_, Wish.KEPT if wish is Wish.ASK and type_ in known else wish)
+            for type_, wish in toggles
+        )
 
     def _note(self, identities: Sequence[str], told: Told, wish: Wish) -> None:
         """Remember what a record says."""

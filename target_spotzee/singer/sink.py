@@ -121,6 +121,12 @@ class SpotzeeSink(BatchSink):
                 f"{of_stream}: removed_users: delete: together with subscriptions it needs"
                 " snapshot_path, which remembers what deleted users said no to",
             )
+        if self._how == "delete" and not self.kind.confirms:
+            raise MappingError(
+                f"{of_stream}: removed_users: delete: together with subscriptions it needs"
+                " delivery: sync; an address that is only queued can overtake the deletion, and"
+                " make a user anew who had said no",
+            )
         if self.stream_config.opt_in == "unless_opted_out" and self.mapping.removes_nobody:
             raise MappingError(
                 f"{of_stream}: opt_in: unless_opted_out: needs a column that is mapped to"

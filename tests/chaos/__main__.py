@@ -1,6 +1,6 @@
 """Runs seeds and prints the table.
 
-``python -m tests.chaos [--mirror] [--runs N] [--seed N] [--write F]``
+``python -m tests.chaos [--mirror | --consent] [--runs N] [--seed N] [--write F]``
 """
 
 # ruff: noqa: T201 - a command talks by printing
@@ -18,6 +18,10 @@ from datetime import datetime, timezone
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.chaos.consent.finding import COLUMNS as CONSENT
+from tests.chaos.consent.finding import find as find_in_consent
+from tests.chaos.consent.finding import show as show_consent
+from tests.chaos.consent.scenario import CELLS as CONSENT_CELLS
 from tests.chaos.finding import find
 from tests.chaos.mirror.finding import COLUMNS as MIRROR
 from tests.chaos.mirror.finding import find as find_in_mirror
@@ -84,6 +88,14 @@ MIRRORS = Sort(
     show_mirror,
 )
 
+CONSENTS = Sort(
+    "python -m tests.chaos --consent",
+    CONSENT_CELLS,
+    CONSENT,
+    find_in_consent,
+    show_consent,
+)
+
 
 def sweep(sort: Sort, seeds: list[int], jobs: int, write: Path | None) -> bool:
     """Run many seeds, print the table and write the page; say whether all promises were kept."""
@@ -113,23 +125,24 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--mirror", action="store_true", help="nights with a snapshot instead")
+    parser.add_argument("--consent", action="store_true", help="nights of yes and no instead")
     parser.add_argument("--runs", type=int, help="how many seeds; four for each line if not given")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="this one only, told at length")
-    parser.add_argument("--row", help="this fault, or this signal, only")
+    parser.add_argument("--row", help="this fault, signal or policy only")
     parser.add_argument(
         "--jobs", type=int, default=6, help="how many at once; they wait most of the time"
     )
     parser.add_argument("--write", type=Path, help="write the table as a page in Markdown")
     options = parser.parse_args()
-    sort = MIRRORS if options.mirror else LOADS
+    sort = MIRRORS if options.mirror else CONSENTS if options.consent else LOADS
     if options.seed is not None:
         sys.exit(not sort.show(options.seed))
     order, write = sort.order, options.write
     if options.row not in (None, *(place[0] for place in order)):
         parser.error(f"--row: there are {', '.join(sorted({str(place[0]) for place in order}))}")
-    if options.mirror and write:
-        parser.error("--write: goes without --mirror")
+    if sort is not LOADS and write:
+        parser.error("--write: goes without --mirror and --consent")
     runs = 4 * len(order) if options.runs is None else options.runs
     seeds = [
         seed
