@@ -84,9 +84,10 @@ docs: $(READY) $(TAP_READY)
 	@$(BIN)/python -m tests.meltano.definition
 
 # MIRROR=1 measures the snapshot instead, with a million users; USERS=20000 gives a rough idea, and
-# USERS=10000000 measures all there is (an hour, 1 GB of the temporary folder).
+# USERS=10000000 measures all there is (an hour, 1 GB of the temporary folder). CONSENT=1 measures
+# what opt-outs cost (three minutes).
 bench: $(READY)
-	@$(BIN)/python -m benchmarks$(if $(MIRROR),.mirror $(if $(USERS),--users $(USERS)), $(if $(QUICK),--quick))
+	@$(BIN)/python -m benchmarks$(if $(MIRROR),.mirror $(if $(USERS),--users $(USERS)),$(if $(CONSENT),.consent $(if $(USERS),--users $(USERS)), $(if $(QUICK),--quick)))
 
 # Hundreds of seeded runs in which everything fails: one table, all zeros. RUNS=154 plays each of its
 # lines once, fewer only the first lines; WRITE=docs/faults.md renews that page. MIRROR=1 plays

@@ -47,6 +47,7 @@ from target_spotzee.settings.declaration import CONFIG_JSONSCHEMA
 from target_spotzee.settings.problems import problems
 from target_spotzee.settings.values import read_settings
 from tests import tap
+from tests.chaos.consent.scenario import CELLS as CONSENT_CELLS
 from tests.chaos.mirror.scenario import CELLS as MIRROR_CELLS
 from tests.chaos.scenario import CELLS
 from tests.process import COMMAND, Target
@@ -563,7 +564,7 @@ class TestNames:
         assert targets - set(re.findall(r"^(\w+):", makefile, re.MULTILINE)) == set()
         given = {word.partition("=")[0] for word in words if "=" in word}
         assert {name for name in given if f"$({name})" not in makefile} == set()
-        runs = {f"RUNS={len(cells)}" for cells in (CELLS, MIRROR_CELLS)}
+        runs = {f"RUNS={len(cells)}" for cells in (CELLS, MIRROR_CELLS, CONSENT_CELLS)}
         assert runs == {*re.findall(r"RUNS=\d+", text + makefile)}
 
     @pytest.mark.parametrize("page", ["README.md", "docs/mirror.md"])

@@ -8,23 +8,37 @@ from target_spotzee.sandbox.codec import encode
 
 if TYPE_CHECKING:
     from target_spotzee.sandbox.journal import Journal
-    from target_spotzee.sandbox.users import Users
+    from target_spotzee.sandbox.project import Project
+    from target_spotzee.sandbox.users import User
 
 SHOWN_USERS = 25
 SHOWN_REQUESTS = 25
 
 
-def live(users: Users, journal: Journal, key: str) -> bytes:
+STATES = {0: "no", 1: "yes", 2: "confirmed"}
+
+
+def live(project: Project, journal: Journal, key: str) -> bytes:
     """Return the counters, the latest users, the last requests, and a key.
 
     Args:
-        users: All users.
+        project: All users, and what they are subscribed to.
         journal: All requests.
         key: What the page can make requests with.
     """
+    users = project.users
+
+    def states(user: User) -> str:
+        found = project.subscriptions.of(user.id)
+        return ", ".join(f"{each.name}: {STATES[each.state]}" for each in found)
+
     rows = [
-        # As text, since a browser would round the numbers.
-        {**user.plain(), "data": encode(user.data).decode(), "updated_at": user.updated_at}
+        {
+            **user.plain(),
+            "data": encode(user.data).decode(),  # as text: a browser would round the numbers
+            "subscriptions": states(user),
+            "updated_at": user.updated_at,
+        }
         for user in users.latest(SHOWN_USERS)
     ]
     requests = [

@@ -104,9 +104,8 @@ class Server:
             body, content_type = self._files[path]
             return web.Response(body=body, content_type=content_type, charset="utf-8")
         if http.method == "GET" and path == "/live":
-            body = live(
-                self.operations.project.users, self.journal, next(iter(self.options.keys), "")
-            )
+            key = next(iter(self.options.keys), "")
+            body = live(self.operations.project, self.journal, key)
             return web.Response(body=body, content_type="application/json")
         self._arrived += 1
         request = Request(

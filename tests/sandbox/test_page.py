@@ -90,15 +90,25 @@ def test_users_and_requests_appear_while_it_is_open(chrome: WebDriver, start: St
     page.wait(lambda: page.text("#statuses") == "2001 2041 5031")
 
     assert page.text("#users") == "2"
-    assert page.cells("#user-rows tr:nth-child(1)") == ["cookie_4", "", "", "en-AU", "", "{}"]
+    assert page.cells("#user-rows tr:nth-child(1)") == ["cookie_4", "", "", "en-AU", "", "", "{}"]
     assert page.cells("#user-rows tr:nth-child(2)") == (
-        ["cus_1", "ada@shop.example", "", "", "", '{"spent":9007199254740993}']
+        ["cus_1", "ada@shop.example", "", "", "", "", '{"spent":9007199254740993}']
     )
     assert "PATCH /api/client/users 1 204 0" in page.text("#request-rows tr:nth-child(1)")
     assert "1 503 status 0" in page.text("#request-rows tr:nth-child(2)")
     assert "POST /api/client/users/batch 2 200 1" in page.text("#request-rows tr:nth-child(3)")
     assert "req_00000001" in page.text("#request-rows tr:nth-child(3)")
     assert page.complaints == []
+
+
+def test_it_shows_what_users_are_subscribed_to(chrome: WebDriver, client: Client) -> None:
+    client.post({"external_id": "cus_1"})
+    toggle = {"external_id": "cus_1", "subscription_id": 1, "state": 0}
+    client.send(
+        "POST", "/subscriptions/batch", [toggle, {**toggle, "subscription_id": 2, "state": 1}]
+    )
+    page = Page(chrome, client)
+    page.wait(lambda: page.cells("#user-rows tr:nth-child(1)")[5] == "Newsletter: no, Offers: yes")
 
 
 def test_html_in_a_user_is_text(chrome: WebDriver, client: Client) -> None:
