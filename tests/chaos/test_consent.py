@@ -26,7 +26,7 @@ def test_nights_across_the_table_keep_every_promise() -> None:
     with ThreadPoolExecutor(2) as pool:
         findings = list(pool.map(find, SEEDS))
     broken = [
-        f"{problem.kind}: {problem.text}; again: python -m tests.chaos --consent --seed {found.seed}"
+        f"{problem.kind}: {problem.text}; again: tests.chaos --consent --seed {found.seed}"
         for found in findings
         for problem in found.problems
     ]
@@ -38,7 +38,7 @@ def test_seeds_draw_the_same_nights_each_time_and_go_round_all_lines() -> None:
     assert {consent(seed).cell for seed in range(len(CELLS))} == set(CELLS)
 
 
-def drawn(policy: str = "never", word: bool | None = False) -> Consent:
+def drawn(policy: str = "never", *, word: bool | None = False) -> Consent:
     words = {("ada", EMAIL): word, ("ada", TEXT): None}
     nights = [Night([Row("customers", "ada", SAID)], words) for _ in range(NIGHTS)]
     cell: Cell = (policy, "sync", "snapshot", 1)
