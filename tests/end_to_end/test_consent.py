@@ -128,6 +128,26 @@ class TestRefusals:
         assert source.users["u"]["email"] == "other@example.test"
         assert not source.reached("u")
 
+    def test_it_is_told_with_whatever_is_sent_next(self, source: Consenting) -> None:
+        source.there("u", {EMAIL: 1})
+        source.sandbox.faults.add(REFUSAL)
+        source.give(customer("u", wants_mail=False))
+        source.sandbox.faults.replace()
+        source.give({"id": "u", "plan": "new"}, entry={"subscriptions": {}})
+        assert source.states["u"][EMAIL] == 0
+
+    def test_a_record_of_which_half_was_done_is_no_longer_what_spotzee_has(
+        self, source: Consenting
+    ) -> None:
+        before = customer("u", plan="a")
+        source.give(before)
+        source.sandbox.faults.add(REFUSAL)
+        source.give(customer("u", wants_mail=False, plan="b"))
+        source.sandbox.faults.replace()
+        assert source.users["u"]["data"] == {"plan": "b"}
+        source.give(before)
+        assert source.users["u"]["data"] == {"plan": "a"}
+
     def test_a_yes_does_not_overtake_a_no_that_is_pending(self, source: Consenting) -> None:
         source.sandbox.faults.add(REFUSAL)
         source.give(customer("u", wants_mail=False), opt_in="unless_opted_out")
