@@ -349,8 +349,10 @@ class Mirror:
         now = snapshot.entries.of(identity)  # records just before this one included
         is_elsewhere = any(
             number != stream.number and not entry.is_leaving for number, entry in now.items()
-        ) or snapshot.is_refused_elsewhere(identity, stream)
-        snapshot.forget_rejected(identity, stream)
+        ) or snapshot.rejections.are_elsewhere(
+            identity, [other for other in snapshot.streams if other is not stream]
+        )
+        snapshot.rejections.forget((identity, stream.number))
         if is_elsewhere:
             snapshot.entries.forget(identity, stream.number)
             if of_user is not None:

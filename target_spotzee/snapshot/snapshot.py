@@ -31,6 +31,7 @@ from target_spotzee.snapshot.file import SnapshotFile, understood
 from target_spotzee.snapshot.history import History
 from target_spotzee.snapshot.leavers import Leavers
 from target_spotzee.snapshot.opt_outs import OptOuts
+from target_spotzee.snapshot.rejections import Rejections
 from target_spotzee.snapshot.streams import Stream, Streams
 
 _MOST_UNWRITTEN = 10_000
@@ -56,6 +57,7 @@ class Snapshot:
         entries: The users.
         leavers: Those who left the source.
         opt_outs: What users said of subscriptions.
+        rejections: Who had a record rejected.
         run: The run's number.
         first_request: The number of its first request.
         stale: What was confirmed by this request or an older one is sent again.
@@ -79,8 +81,6 @@ class Snapshot:
         self.advanced = self._departures.advanced
         """Notes items that go on in steps; see `Departures.advanced`."""
         self._requests: list[tuple[int, int, int, str | None]] = []
-        self._rejects: dict[Key, tuple[str, int, int, str]] = {}
-        self._unrejected: list[Key] = []
         self._links: dict[tuple[str, str], None] = {}
         self._failure: SpotzeeError | None = None
         try:
@@ -98,6 +98,7 @@ class Snapshot:
         self._history = History(self._file)
         self.run = self._history.begin(run_id, self._now())
         self.leavers = Leavers(self._file, self.run)
+        self.rejections = Rejections(self._file, self.run)
         ((latest,),) = self._file.rows(
             "SELECT max(coalesce((SELECT max(number) FROM requests), 0),"
             " coalesce((SELECT max(number) FROM open), 0))"
@@ -310,27 +311,12 @@ class Snapshot:
         for number in self._departures.settled(batch, items):
             self.entries.close(number)
 
-    def is_refused_elsewhere(self, identity: str, stream: Stream) -> bool:
-        """Say whether another stream has a user, though all that it showed of it was rejected."""
-        others = [other for other in self.streams if other is not stream]
-        if any((identity, other.number) in self._rejects for other in others):
-            return True
-        rows = self._file.rows("SELECT stream, run FROM rejects WHERE identity = ?", [identity])
-        latest = dict(rows)
-        return any(latest.get(other.number, -1) >= other.tour.began for other in others)
-
-    def forget_rejected(self, identity: str, stream: Stream) -> None:
-        """Note that a user has left a stream that may have shown rejected records of it."""
-        self._rejects.pop((identity, stream.number), None)
-        self._unrejected.append((identity, stream.number))
-
     def rejected(self, stream: str, identity: str | None, code: str) -> None:
         """Note that a record was rejected, if it is known whose it was."""
         known = self.streams.get(stream)
         if identity is not None:
-            key = identity, known.number
-            self._rejects[key] = *key, self.run, code
-            if len(self._rejects) > _MOST_UNWRITTEN:
+            self.rejections.keep((identity, known.number), code)
+            if len(self.rejections) > _MOST_UNWRITTEN:
                 self.write()
 
     def link(self, anonymous: str, external: str) -> None:
@@ -393,13 +379,10 @@ class Snapshot:
             self.entries.write()
             self.streams.write()
             file.write("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", self._requests)
-            file.write("DELETE FROM rejects WHERE identity = ? AND stream = ?", self._unrejected)
-            file.write("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", self._rejects.values())
+            self.rejections.write()
             file.write("INSERT OR IGNORE INTO links VALUES (?, ?)", self._links)
             self.leavers.write()
         self._requests.clear()
-        self._unrejected.clear()
-        self._rejects.clear()
         self._links.clear()
 
     def end(self, exit_code: int, seconds: float, figures: dict[str, int]) -> None:
