@@ -229,6 +229,7 @@ class Mirror:
         ]
         self._now = self._clock()
         known = self._known = snapshot.entries.find(identities)
+        snapshot.opt_outs.look_up(identities)
         self._back = snapshot.leavers.shown(identities)
         try:
             for each in undecided:

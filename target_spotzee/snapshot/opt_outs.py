@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 
 from target_spotzee.snapshot.file import SnapshotFile
 
 BY_SPOTZEE = ""
 """Stands for the stream where Spotzee itself told of an opt-out."""
+
+_MOST_LOOKED_UP = 250
 
 Told = tuple[int, str]
 """A subscription type, and the stream that told of it."""
@@ -25,6 +28,8 @@ class OptOuts:
         self._file = file
         self._recent: defaultdict[bytes, dict[Told, bool | None]] = defaultdict(dict)
         """What the file does not have yet: whether a no is pending; ``None``: it is lifted."""
+        self._found: dict[bytes, dict[Told, bool | None]] = {}
+        """What the file has of users that were looked up together."""
         self._opt_ins: dict[tuple[bytes, int, str], bool] = {}
         self.are_known = bool(self._rows("SELECT 1 FROM opt_outs LIMIT 1"))
         """Whether anybody is known to have said no."""
@@ -32,14 +37,33 @@ class OptOuts:
     def _rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         return [] if self._file is None else self._file.rows(statement, values)
 
+    def look_up(self, identities: Sequence[str]) -> None:
+        """Read of many users at once what `of` will be asked of each."""
+        self._found.clear()
+        if self._file is None or not self.are_known:
+            return
+        users = [self.hashed(identity) for identity in identities]
+        for start in range(0, len(users), _MOST_LOOKED_UP):
+            part = users[start : start + _MOST_LOOKED_UP]
+            self._found.update({user: {} for user in part})
+            rows = self._file.rows(
+                "SELECT user, type, stream, is_pending FROM opt_outs"  # noqa: S608 - only marks
+                f" WHERE user IN ({', '.join('?' * len(part))})",
+                part,
+            )
+            for user, type_, stream, pending in rows:
+                self._found[user][type_, stream] = bool(pending)
+
     def of(self, identity: str) -> dict[Told, bool]:
         """Return what a user said no to, each with whether Spotzee is yet to confirm it."""
         user = self.hashed(identity)
-        rows = self._rows("SELECT type, stream, is_pending FROM opt_outs WHERE user = ?", user)
-        known: dict[Told, bool | None] = {
-            (int(str(type_)), str(stream)): bool(pending) for type_, stream, pending in rows
-        }
-        known |= self._recent.get(user, {})
+        found = self._found.get(user)
+        if found is None:
+            rows = self._rows("SELECT type, stream, is_pending FROM opt_outs WHERE user = ?", user)
+            found = {
+                (int(str(type_)), str(stream)): bool(pending) for type_, stream, pending in rows
+            }
+        known = {**found, **self._recent.get(user, {})}
         return {told: pending for told, pending in known.items() if pending is not None}
 
     def keep(self, identity: str, told: Told, *, is_pending: bool) -> None:
@@ -105,6 +129,9 @@ class OptOuts:
             "DELETE FROM opt_ins WHERE user = ? AND type = ? AND stream = ?",
             [key for key, says_yes in self._opt_ins.items() if not says_yes],
         )
+        for user, of_user in self._recent.items():
+            if user in self._found:
+                self._found[user].update(of_user)
         self._recent.clear()
         self._opt_ins.clear()
 
