@@ -18,7 +18,7 @@ from tests.process import Target
 
 _DISK_FULL = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({0}, {0})); "
 # Here nothing takes longer than a second to be seen, if it ever is.
-_PATIENCE = "from target_spotzee.api import client; client._PATIENCE_SECONDS = 10.0\n"
+_PATIENCE = "from target_spotzee.api import waits; waits.PATIENCE_SECONDS = 10.0\n"
 _CLOCK = """
 import datetime, random, time
 from target_spotzee import run
