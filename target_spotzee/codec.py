@@ -188,6 +188,15 @@ def _pieces(value: object, *, in_order: bool) -> Iterator[bytes]:
             yield encode_unicode(value)
 
 
+def is_text(text: str) -> bool:
+    """Say whether a text can be sent: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def may_be_too_large(body: bytes) -> bool:
     """Say whether what was encoded may hold a number too large for a double; see `proper`."""
     if _E in body and body.find(b"E+") >= 0:  # a look for one byte costs a tenth of one for two

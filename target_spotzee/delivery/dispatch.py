@@ -293,6 +293,8 @@ class Dispatcher:
             following, *others = item.following
             following.following = tuple(others)
             self._resends.append(batch.part([following]))
+            if self._snapshot is not None:
+                self._snapshot.followed(item)
         released = [i for i in items if not i.following] if followed else items
         self._backlog.release(released, now)
         if self._snapshot is not None:

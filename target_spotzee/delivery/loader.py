@@ -16,6 +16,7 @@ from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.wakeup import Wakeup
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.subscriptions import SubscriptionType, read_types, types_query
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
@@ -95,7 +96,8 @@ class Loader:
         try:
             body = codec.encode_unicode(user.payload)
         except UnicodeEncodeError:
-            self.reject(ticket, _NO_TEXT, user.ids)
+            names = all(codec.is_text(id_ or "") for id_ in user.ids)
+            self.reject(ticket, _NO_TEXT, user.ids if names else None)
             return
         except RecursionError:
             self.reject(ticket, _TOO_DEEP, user.ids)
@@ -324,6 +326,23 @@ class Loader:
         """Note that only what changed is read of a stream; see `Mirror.is_partial`."""
         if self._mirror is not None:
             self._mirror.is_partial(stream)
+
+    def comes_from(self, stream: str, source: str) -> None:
+        """Note which of the tap's streams a stream is; see `Mirror.comes_from`."""
+        if self._mirror is not None:
+            self._decide()
+            self._mirror.comes_from(stream, source)
+
+    def replay(self) -> None:
+        """Note that the input holds rejects that are sent again; see `Mirror.replay`."""
+        if self._mirror is not None:
+            self._mirror.replay()
+
+    def was_sent_since(self, stream: str, ids: Ids | None, run_id: str, time: str) -> bool:
+        """Say whether a user was sent in a later run; see `History.was_sent_since`."""
+        if self._mirror is None or ids is None:
+            return False
+        return self._mirror.was_sent_since(identities_of(ids)[0], stream, run_id, time)
 
     def share(self, stream: str) -> None:
         """Note that several of the tap's streams are one here; see `Mirror.share`."""

@@ -6,9 +6,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from target_spotzee import codec
 from target_spotzee.delivery.comparison import Found
-from target_spotzee.delivery.removals import Removals, Shown
+from target_spotzee.delivery.removals import Removals, Shown, returned
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import Payload
@@ -16,7 +15,7 @@ from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest
 from target_spotzee.snapshot.entries import CLOSED, LEAVING, Entry
-from target_spotzee.snapshot.snapshot import Snapshot
+from target_spotzee.snapshot.snapshot import Snapshot, spelling
 from target_spotzee.snapshot.streams import Stream
 from target_spotzee.snapshot.unread import Unread
 
@@ -61,6 +60,8 @@ class Mirror:
         is_cut: bool = False,
     ) -> None:
         self._snapshot = snapshot
+        self.was_sent_since = snapshot.was_sent_since
+        """Says whether a user was sent in a later run than another; see `Snapshot`."""
         self._settlement = settlement
         self._removals = removals
         self._holds = holds
@@ -97,8 +98,12 @@ class Mirror:
             SettingsError: It belongs to another.
         """
         known = project.get("id")
-        self._snapshot.bind(self._key if known is None else f"project {known}", adopt=self._adopt)
+        self._snapshot.facts.bind(
+            self._key if known is None else f"project {known}", adopt=self._adopt
+        )
         self.is_bound = True
+        if not self._is_cut:
+            self._removals.judge_pending(self._shared)
 
     def describe(
         self, stream: str, writes: Sequence[str], *, is_whole: bool, tells_deleted: bool
@@ -128,12 +133,24 @@ class Mirror:
         known = self._snapshot.streams.get(stream)
         if known.activate(version, self._snapshot.run):
             self._activated.add(stream)
+        elif known.tour.lacks_version(self._snapshot.run):
+            known.tour.is_versioned = False
+            self._activated.add(stream)
         elif known.tour.activated is not None and version < known.tour.activated:
             logger.warning(
                 "stream %r: a version that is lower than one before is ignored, so nobody is"
                 " missed; delete the snapshot if the tap counts otherwise now",
                 stream,
             )
+
+    def comes_from(self, stream: str, source: str) -> None:
+        """Note which of the tap's streams a stream is; another one in each run shows but a part."""
+        if self._snapshot.facts.comes_from(stream, source):
+            self.share(stream)
+
+    def replay(self) -> None:
+        """Note that the input holds rejects that are sent again, so nobody can be missed."""
+        self._is_cut = True
 
     def share(self, stream: str) -> None:
         """Note that several of the tap's streams are one here, so none shows it whole."""
@@ -157,7 +174,7 @@ class Mirror:
 
     def _state(self, unfinished: frozenset[str]) -> None:
         for stream in self._snapshot.streams:
-            stream.tour.is_stated = stream.name not in unfinished
+            stream.tour.state(is_finished=stream.name not in unfinished)
 
     def refuse(self, ticket: Ticket, ids: Ids | None) -> None:
         """Note a record that can't be sent; its user, if it names one, was seen."""
@@ -222,15 +239,19 @@ class Mirror:
         """Send what changed on its way, and settle what did not."""
         undecided, self._undecided = self._undecided, []
         snapshot = self._snapshot
-        identities = [
-            each.identity if isinstance(each, Unread) else each[0].identities[0]
-            for each in undecided
-            if not isinstance(each, frozenset)
-        ]
+        shown: list[str] = []
+        deleted: list[str] = []
+        for each in undecided:
+            if isinstance(each, Unread):
+                shown.append(each.identity)
+            elif isinstance(each, tuple):  # who is only said to be deleted is not shown
+                of_kind = shown if each[0].kind.removes is None else deleted
+                of_kind.append(each[0].identities[0])
+        identities = [*shown, *deleted] if deleted else shown
         self._now = self._clock()
         known = self._known = snapshot.entries.find(identities)
         snapshot.opt_outs.look_up(identities)
-        self._back = snapshot.leavers.shown(identities)
+        self._back = snapshot.leavers.shown(shown)
         try:
             for each in undecided:
                 if isinstance(each, Unread):
@@ -241,9 +262,9 @@ class Mirror:
                     self._decide_item(*each, known)
         finally:
             self._known = None
-        if self._unchanged:
-            unchanged, self._unchanged = self._unchanged, []
-            self._settlement.unchanged(unchanged)
+            if self._unchanged:
+                unchanged, self._unchanged = self._unchanged, []
+                self._settlement.unchanged(unchanged)
 
     def _decide_unread(self, record: Unread, known: Known) -> None:
         of_user = known.get(record.identity)
@@ -279,7 +300,7 @@ class Mirror:
             if (
                 entry.digests[:8] == item.digests[:8]
                 and self._is_settled(entry, stream, of_user, item.identities)
-                and not (snapshot.has_links and self._is_linked(item))
+                and not (snapshot.has_links and snapshot.linked(identity))
             ):
                 if item.line and (stream.is_new or not entry.digests[8:]):
                     entry.digests = item.digests
@@ -289,12 +310,14 @@ class Mirror:
         if self._is_dry:
             self.found[stream.name].compare(entry, payload, stream.writes)
         self._use(item, stream, of_user)
+        if entry is None:  # it may have come with a record just before, of an older version
+            stream.now.add(item.entry.number)
         is_back = identity in self._back
         if identity in self._marking:
             is_back = True
             snapshot.leavers.expect(identity)
         if is_back:
-            item, payload = _back(item, payload)
+            item, payload = returned(item, payload)
             item.entry.doubt = LEAVING
         self._send(item, payload, self._now)
 
@@ -323,6 +346,7 @@ class Mirror:
         identity = item.identities[0]
         item.entry = snapshot.entries.use(identity, stream.number, of_user)
         item.entry.is_leaving = False
+        item.entry.spelling = spelling(identity, item.ids)
         for anonymous in item.identities[1:]:
             snapshot.link(anonymous, identity)
         if snapshot.has_links and identity[0] == "a":
@@ -339,15 +363,19 @@ class Mirror:
             for number, other in of_user.items()
         )
 
-    def _is_linked(self, item: Item) -> bool:
-        """Say whether a record that bears an anonymous_id only is about a user with more."""
-        identity = item.identities[0]
-        return identity[0] == "a" and bool(self._snapshot.linked(identity))
-
     def _remove(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         """Send the removal of a user whose record says that it was deleted."""
         snapshot, identity = self._snapshot, item.identities[0]
         now = snapshot.entries.of(identity)  # records just before this one included
+        own = now.get(stream.number)
+        if own is not None and own.is_spelt_otherwise(identity, item.ids[0]):
+            self._settlement.hold_back(
+                1,
+                f"stream {stream.name!r}: a deleted row removed nobody: another spelling of its id"
+                " lives",
+            )
+            self._settlement.ignored(item.ticket)
+            return
         is_elsewhere = any(
             number != stream.number and not entry.is_leaving for number, entry in now.items()
         ) or snapshot.rejections.are_elsewhere(
@@ -355,6 +383,8 @@ class Mirror:
         )
         snapshot.rejections.forget((identity, stream.number))
         if is_elsewhere:
+            for number in now.keys() - {stream.number} if own is not None else ():
+                snapshot.entries.age(identity, number)
             snapshot.entries.forget(identity, stream.number)
             if of_user is not None:
                 of_user.pop(stream.number, None)
@@ -367,13 +397,3 @@ class Mirror:
             item.entry = snapshot.entries.use(identity, stream.number, now)
             item.entry.is_leaving = True
         self._send(item, {}, self._now)
-
-
-def _back(item: Item, payload: Payload) -> tuple[Item, Payload]:
-    """Return an item of a user that was marked as removed, and is there again."""
-    data = {**payload.get("data", {}), "removed_at": None}
-    whole = {**payload, "data": data}
-    back = Item(item.kind, item.ids, item.identities, codec.encode_unicode(whole), item.ticket)
-    back.line, back.digests, back.entry = item.line, item.digests, item.entry
-    back.toggles = item.toggles
-    return back, whole

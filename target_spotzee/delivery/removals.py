@@ -12,7 +12,7 @@ from urllib.parse import quote
 from target_spotzee import codec
 from target_spotzee.mapping.streams import StreamConfigs
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import KINDS, REMOVALS, Step
+from target_spotzee.objects.kinds import KINDS, REMOVALS, Payload, Step
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Origin, Stretch, Ticket
 from target_spotzee.snapshot.leavers import Absence
@@ -41,6 +41,19 @@ def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[st
         body = codec.encode_unicode({"external_id": external_id, "data": {"removed_at": at}})
     item.steps = tuple(Step(kind, body) for kind in REMOVALS[how])
     return item
+
+
+def returned(item: Item, payload: Payload) -> tuple[Item, Payload]:
+    """Return an item of a user that was marked as removed, and is there again."""
+    data = {**payload.get("data", {}), "removed_at": None}
+    whole = {**payload, "data": data}
+    body = codec.encode_unicode(whole)
+    if len(body) > item.kind.max_item_bytes:  # it stays marked, and nothing else is lost
+        return item, payload
+    back = Item(item.kind, item.ids, item.identities, body, item.ticket)
+    back.line, back.digests, back.entry = item.line, item.digests, item.entry
+    back.toggles = item.toggles
+    return back, whole
 
 
 @dataclass(frozen=True)
@@ -128,16 +141,32 @@ class Removals:
         config = self.configs.find(stream)
         return "keep" if config is None else config.removed_users
 
-    def _judge_proved(self, stream: Stream, how: str) -> None:
+    def judge_pending(self, shared: Collection[str]) -> None:
+        """Write down who is to be removed after passes of earlier runs, before another begins."""
+        pending = [
+            each
+            for each in self.snapshot.streams
+            if each.tour.proved_in is not None and each.tour.is_certain
+        ]
+        if pending:
+            self.snapshot.write()
+            for stream in pending:
+                if stream.name not in shared:
+                    self._judge_proved(stream, self._how(stream.name), says=False)
+            self.snapshot.write()
+
+    def _judge_proved(self, stream: Stream, how: str, *, says: bool = True) -> None:
         seen = stream.now.__contains__
         if how == "keep":
             if stream.tour.flaw is None:  # so that they are not in the way of other streams
                 self.snapshot.leavers.forget(stream.number, seen)
             stream.end_pass()
-        elif self._may_go(stream, how, absence := self._absence(stream, seen, is_proved=True)):
+            return
+        absence = self._absence(stream, seen, is_proved=True)
+        if self._may_go(stream, how, absence, deletes=how == "delete", says=says):
             self.snapshot.leavers.judge(absence, how, is_proved=True)
             stream.end_pass()
-        elif stream.tour.flaw is not None:
+        elif says and stream.tour.flaw is not None:
             stream.drop_pass()
 
     def _warn_of_marked(self, stream: Stream) -> None:
@@ -179,11 +208,16 @@ class Removals:
         if not self._has_shown(stream):
             if how != "keep":
                 nobody = self._absence(stream, lambda _: False, is_proved=False)
-                self._may_go(stream, how, nobody)
+                self._may_go(stream, how, nobody, deletes=False)
             return
         is_proved = self.is_confirmed or tour.has_passed
         absence = self._absence(stream, seen, is_proved=is_proved)
-        if how != "keep" and tour.before is not None and self._may_go(stream, how, absence):
+        deletes = how == "delete" and is_proved
+        if (
+            how != "keep"
+            and tour.before is not None
+            and self._may_go(stream, how, absence, deletes=deletes)
+        ):
             is_sure = how == "mark" or is_proved
             if not is_sure and any(self.snapshot.leavers.missing(absence)):
                 logger.warning(
@@ -207,17 +241,32 @@ class Removals:
         showed them lately.
         """
         has = _always if is_proved else self._has_lately_shown
-        return Absence(stream.number, seen, stream.tour.began, has)
+        return Absence(stream.number, seen, self._shows, has)
+
+    def _shows(self, stream: int, run: int) -> bool:
+        return run >= self.snapshot.streams.by_number(stream).tour.began
 
     def _has_lately_shown(self, stream: int, number: int) -> bool:
         other = self.snapshot.streams.by_number(stream)
         return number in other.now or number in other.before
 
-    def _may_go(self, stream: Stream, how: str, absence: Absence) -> bool:
-        """Say whether no guard is in the way of those that are missing."""
+    def _may_go(
+        self, stream: Stream, how: str, absence: Absence, *, deletes: bool, says: bool = True
+    ) -> bool:
+        """Say whether no guard is in the way of those that are missing.
+
+        Args:
+            stream: The stream.
+            how: How its users are removed.
+            absence: Who is missing.
+            deletes: Whether those that were marked before are deleted with them.
+            says: Tell a person of it.
+        """
         missing, nameless = self.snapshot.leavers.missing(absence)
+        if deletes:
+            missing += self.snapshot.leavers.marked(stream.number)
         of_stream = f"stream {stream.name!r}"
-        if nameless:
+        if nameless and says:
             logger.warning(
                 "%s: %s that left are known by an anonymous_id only, by which Spotzee"
                 " removes nobody",
@@ -241,6 +290,8 @@ class Removals:
             )
         else:
             return True
+        if not says:
+            return False
         self._held_back[stream.name] += missing
         self.settlement.hold_back(
             missing, f"{of_stream}: {_users(missing)} that left were not removed ({how}): {why}"

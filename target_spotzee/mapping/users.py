@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from target_spotzee import fields
+from target_spotzee import codec, fields
 from target_spotzee.exceptions import RecordError
 from target_spotzee.mapping.columns import is_tap_own
 from target_spotzee.mapping.identities import folded
@@ -274,9 +274,10 @@ class Mapping:
     def ids(self, record: Record) -> Ids | None:
         """Return the ids of a record, if it has any, even if it can't become a user."""
         try:
-            return User(self._identity(record)).ids
+            ids = User(self._identity(record)).ids
         except RecordError:
             return None
+        return ids if all(codec.is_text(id_ or "") for id_ in ids) else None
 
     def _identity(self, record: Record) -> dict[str, Any]:
         """Return a payload that holds the ids; a null or blank one is left out.

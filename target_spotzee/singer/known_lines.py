@@ -9,9 +9,11 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from singer_sdk.exceptions import MissingKeyPropertiesError
 
 from target_spotzee import codec, fields
 from target_spotzee.delivery.loader import Loader
+from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.identities import identity_of
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Record, Ticket
@@ -65,7 +67,13 @@ class KnownLines:
         config = replace(sink.stream_config, removed_users="", complete_pass=False)
         made_of = recipe(config, sink.types, route.origin.schema, sink.kind.path, *_versions())
         self._digest = digest_of_lines(made_of)
-        only_id = msgspec.defstruct("OnlyId", [("id", Any, msgspec.field(name=column))])
+        only_id = msgspec.defstruct(
+            "OnlyId",
+            [
+                ("id", Any, msgspec.field(name=column)),
+                ("deleted_at", Any, msgspec.field(name=DELETED_AT, default=None)),
+            ],
+        )
         self._decode_id: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(
             only_id, float_hook=Decimal
         ).decode
@@ -82,14 +90,15 @@ class KnownLines:
         return None if column is None else cls(route, sink, column, loader, settlement)
 
     def take(self, message: RawRecord, line: str | bytes) -> bool:
-        """Take a record, unless it has no id that can be right."""
+        """Take a record, unless it has no id that can be right, or says that it is deleted."""
         if self._tried >= _TRIED and not self._tries_again():
             return self._load_at_once(message, line)
         try:
-            external_id = fields.identity(self._decode_id(message.record).id)
+            found = self._decode_id(message.record)
+            external_id = fields.identity(found.id)
         except codec.UNREADABLE:
             return False
-        if not external_id:
+        if not external_id or found.deleted_at:
             return False
         self._tried += 1
         ticket = self._ticket(message, line)
@@ -138,4 +147,9 @@ class KnownLines:
             record, is_sound = codec.decode(unread.raw), True
         except codec.UNREADABLE:
             record, is_sound = codec.decode_odd(bytes(unread.raw)), False
-        self._sink.load_counted(record, unread.ticket, is_sound=is_sound, line=unread.line)
+        try:
+            self._sink.load_counted(record, unread.ticket, is_sound=is_sound, line=unread.line)
+        except MissingKeyPropertiesError as error:  # the SDK knows this one while it reads
+            if error.__cause__ is None:
+                raise
+            raise error.__cause__ from None

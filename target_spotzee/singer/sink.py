@@ -9,6 +9,7 @@ from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 
+from target_spotzee import codec
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.removals import removal_of
 from target_spotzee.exceptions import MappingError, RecordError
@@ -207,7 +208,7 @@ class SpotzeeSink(BatchSink):
             is_sound: Whether the record certainly holds no odd values; see `codec`.
             line: Stands for the record as the tap wrote it, where the snapshot knows it by that.
         """
-        if record.get(DELETED_AT) is not None:
+        if record.get(DELETED_AT):  # some taps write false or an empty text where a row lives
             self._remove(record, ticket)
             return
         try:
@@ -251,6 +252,10 @@ class SpotzeeSink(BatchSink):
             self._loader.reject(ticket, reason, ids)
             return
         at = str(record[DELETED_AT])
+        if not codec.is_text(at):
+            reason = Reason("text_invalid", f"{DELETED_AT} is no text", DELETED_AT)
+            self._loader.reject(ticket, reason, ids)
+            return
         self._loader.remove(removal_of(ids, self._how, ticket, at, identities_of(ids)))
 
     def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:

@@ -157,7 +157,9 @@ class Streams:
         settlement = self._settlement
         mark = None
         if isinstance(reject, dict):
-            if self._is_done(reject, routes, line):
+            self._loader.replay()
+            is_over = self._is_superseded(reject, record, routes)
+            if self._is_done(reject, routes, line, is_over=is_over):
                 return
             mark = self.replay.mark(line)
         if self._left is not None:
@@ -179,18 +181,19 @@ class Streams:
     def _remember(self, stream: str, routes: list[Route]) -> None:
         """Tell the snapshot what it has to know of a stream's routes."""
         for route in routes:
+            if isinstance(route.sink, SpotzeeSink):
+                self._loader.comes_from(route.origin.stream, stream)
             if self._is_shared(route, stream):
                 self._loader.share(route.origin.stream)
         self._known.pop(stream, None)
-        if len(routes) == 1 and not (self._validates or self._left):
+        if len(routes) == 1 and not self._validates and self._left is None:
             known = KnownLines.of(routes[0], self._loader, self._settlement)
             if known is not None:
                 self._known[stream] = known
 
     def _violation(self, stream: str, record: dict[str, Any]) -> str | None:
         """Say how a record breaks its stream's schema; a deleted row is seldom whole."""
-        is_deleted = record.get(DELETED_AT) is not None
-        return None if is_deleted else self._checks[stream].violation(record)
+        return None if record.get(DELETED_AT) else self._checks[stream].violation(record)
 
     def load_raw(self, message: RawRecord, line: str | bytes) -> bool:
         """Take a record that is not read yet, if its stream's snapshot may know it as it is.
@@ -201,9 +204,31 @@ class Streams:
         known = self._known.get(message.stream)
         return known is not None and message.reject is None and known.take(message, line)
 
-    def _is_done(self, reject: dict[str, Any], routes: Iterable[Route], line: str | bytes) -> bool:
+    def _is_superseded(
+        self, reject: dict[str, Any], record: dict[str, Any], routes: Iterable[Route]
+    ) -> bool:
+        """Say whether a user was sent in a run after the one that could not remove it."""
+        return bool(record.get(DELETED_AT)) and any(
+            self._loader.was_sent_since(
+                route.origin.stream,
+                route.sink.mapping.ids(record),
+                str(reject.get("run_id")),
+                str(reject.get("time")),
+            )
+            for route in routes
+            if isinstance(route.sink, SpotzeeSink)
+        )
+
+    def _is_done(
+        self,
+        reject: dict[str, Any],
+        routes: Iterable[Route],
+        line: str | bytes,
+        *,
+        is_over: bool,
+    ) -> bool:
         """Say whether a reject need not be sent again; if so, pass over its records."""
-        if not self.replay.is_done(reject):
+        if not self.replay.is_done(reject) and not is_over:
             return False
         for route in routes:
             self._settlement.ignored(self._settlement.issue(route.origin, line))

@@ -20,7 +20,7 @@ ONCE_MORE = 1
 UNKNOWN = 2
 """Nobody knows what Spotzee has: a write may have been accepted that can't be read yet."""
 LEAVING = 3
-"""A removal was begun; all that was written before it could be read."""
+"""A removal was begun, or another stream may have had the last word: all of it can be read."""
 
 MOST_LOOKED_UP = 250
 """Identities that are looked up at once."""
@@ -64,6 +64,11 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     uses: int = 0
     key: Key | None = None
     is_leaving: bool = False
+
+    def is_spelt_otherwise(self, identity: str, id_: str | None) -> bool:
+        """Say whether the user's last record had another spelling of its id."""
+        is_known = self.uses > 0 or self.request > 0
+        return is_known and (self.spelling or identity[1:]) != id_
 
 
 class Entries:
@@ -188,6 +193,11 @@ class Entries:
         entry.doubt = doubt
         self._unwritten[identity, stream] = entry
         self._released.append(identity)
+
+    def age(self, identity: str, stream: int) -> None:
+        """Note that another stream, which is forgotten now, may have written over this one's."""
+        if self.of(identity)[stream].doubt in (CLOSED, ONCE_MORE):
+            self.doubt(identity, stream, doubt=LEAVING)
 
     def forget(self, identity: str, stream: int) -> Entry | None:
         """Drop what is known of a user in a stream; return it."""

@@ -40,6 +40,23 @@ class History:
             [(round(seconds, 3), exit_code, json.dumps(figures), number)],
         )
 
+    def was_sent_since(self, key: tuple[str, int], run_id: str, time: str) -> bool:
+        """Say whether a user's newest request was made by a later run than another.
+
+        Args:
+            key: The user's identity and the stream's number.
+            run_id: The other run; several may have borne it.
+            time: A moment of that run, ISO 8601.
+        """
+        found = self._file.rows(
+            "SELECT 1 FROM users JOIN requests ON requests.number = users.request"
+            " JOIN runs ON runs.number = requests.run"
+            " WHERE users.identity = ? AND users.stream = ? AND (runs.began > ?"
+            " OR runs.number > (SELECT max(number) FROM runs WHERE run_id = ?))",
+            [*key, time, run_id],
+        )
+        return bool(found)
+
     def runs(self, before: int) -> list[dict[str, Any]]:
         """Return the last runs before another, the newest first; one that was killed has no end."""
         rows = self._file.rows(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from target_spotzee.snapshot.entries import MOST_LOOKED_UP, Key
+from target_spotzee.snapshot.entries import CLOSED, LEAVING, MOST_LOOKED_UP, Key
 from target_spotzee.snapshot.file import SnapshotFile
 
 _MISSING = "WHERE stream = ? AND NOT seen(number)"
@@ -14,9 +14,16 @@ _ELSEWHERE = (
     "(EXISTS (SELECT 1 FROM users AS other WHERE other.identity = users.identity"
     " AND other.stream <> users.stream AND has(other.stream, other.number))"
     " OR EXISTS (SELECT 1 FROM rejects WHERE rejects.identity = users.identity"
-    " AND rejects.stream <> users.stream AND rejects.run >= ?))"
+    " AND rejects.stream <> users.stream AND shows(rejects.stream, rejects.run)))"
 )
-"""In another stream, be it that its record was rejected since the pass began."""
+"""In another stream, be it that its record was rejected there."""
+_AGE = (
+    f"UPDATE users SET doubt = {LEAVING} WHERE doubt = {CLOSED} AND (identity, stream) IN"  # noqa: S608 - ours
+    " (SELECT other.identity, other.stream FROM users AS gone JOIN users AS other"
+    " ON other.identity = gone.identity AND other.stream <> gone.stream"
+    " WHERE gone.stream = ? AND NOT seen(gone.number) AND gone.request >= other.request)"
+)
+"""What another stream has of a user of whom this one may have had the last word."""
 _MARKED = "mark"
 _RETURNED = "returned"
 """Was marked, and was shown again since."""
@@ -29,14 +36,14 @@ class Absence:
     Attributes:
         stream: The stream.
         seen: Says whether a user was seen, by its number in the stream.
-        began: The run in which the pass began.
+        shows: Says whether a stream's current pass includes a run, by their numbers.
         has: Says whether another stream that knows a user still has it, by that stream's number
             and the user's in it.
     """
 
     stream: int
     seen: Callable[[int], bool]
-    began: int
+    shows: Callable[[int, int], bool]
     has: Callable[[int, int], bool]
 
 
@@ -73,19 +80,24 @@ class Leavers:
             ((missing, nameless),) = file.rows(
                 f"SELECT count(*), count(*) FILTER (WHERE identity < 'e') FROM users {_MISSING}"  # noqa: S608 - ours
                 f" AND NOT {_ELSEWHERE}",
-                [absence.stream, absence.began],
+                [absence.stream],
             )
         return missing - nameless, nameless
 
     @contextmanager
     def _asking(self, absence: Absence) -> Iterator[SnapshotFile]:
         file = self._file
-        with file.function("seen", absence.seen, 1), file.function("has", absence.has, 2):
+        with (
+            file.function("seen", absence.seen, 1),
+            file.function("has", absence.has, 2),
+            file.function("shows", absence.shows, 2),
+        ):
             yield file
 
     def forget(self, stream: int, seen: Callable[[int], bool]) -> None:
         """Drop users of a stream who were not seen: they have left it, and stay in Spotzee."""
         with self._file.function("seen", seen, 1), self._file.transaction() as file:
+            file.write(_AGE, [(stream,)])
             file.write(f"DELETE FROM users {_MISSING}", [(stream,)])  # noqa: S608 - ours
 
     def judge(self, absence: Absence, how: str, *, is_proved: bool) -> None:
@@ -97,17 +109,18 @@ class Leavers:
             is_proved: Whether they are missing for certain; then those whom another stream still
                 has are forgotten here, and that one alone decides what becomes of them.
         """
-        stream, began = absence.stream, absence.began
+        stream = absence.stream
         with self._asking(absence), self._file.transaction() as file:
             if is_proved:
+                file.write(_AGE, [(stream,)])
                 file.write(
                     f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
-                    [(stream, began)],
+                    [(stream,)],
                 )
             file.write(
                 "INSERT OR REPLACE INTO due SELECT identity, stream, spelling, ? FROM users"  # noqa: S608 - ours
                 f" {_MISSING} AND identity > 'e' AND NOT {_ELSEWHERE}",
-                [(how, stream, began)],
+                [(how, stream)],
             )
             if how != _MARKED:  # those that were only marked, for want of proof
                 file.write(

@@ -33,6 +33,7 @@ class Pass(msgspec.Struct, eq=False):
         is_over: Whether the next record begins another pass.
         proved_in: The number of the run in which its version was activated after its records, until
             who is missing has been looked for.
+        is_certain: Whether a state followed the activation that proved it.
         is_stated: Whether a state followed its last record.
         flaw: Why nobody can say who is missing, if so.
         activated: The highest version that was activated so far.
@@ -50,6 +51,7 @@ class Pass(msgspec.Struct, eq=False):
     is_versioned: bool = True
     is_over: bool = True
     proved_in: int | None = None
+    is_certain: bool = False
     is_stated: bool = False
     flaw: str | None = None
     activated: int | None = None
@@ -71,7 +73,7 @@ class Pass(msgspec.Struct, eq=False):
         self.records = 0
         self.is_versioned = True
         self.is_early = self.is_over = self.is_stated = False
-        self.proved_in = None
+        self.proved_in, self.is_certain = None, False
         self.has_met = self.has_passed = False
         self.flaw = None
 
@@ -84,8 +86,8 @@ class Pass(msgspec.Struct, eq=False):
         self.run = run
         if self.records == 1:
             self.began = run
-        if self.proved_in is not None:  # so it was activated before its end: no proof
-            self.proved_in, self.is_early = None, True
+        if self.proved_in is not None and (self.proved_in == run or not self.is_certain):
+            self.proved_in, self.is_early = None, True  # it was activated before its end: no proof
         if self.before is not None:
             if identity == self.before.last:
                 self.has_met, self.has_passed = True, False
@@ -94,10 +96,15 @@ class Pass(msgspec.Struct, eq=False):
         if identity is not None:
             self.last = identity
 
-    def activates(self, version: int) -> bool:
+    def lacks_version(self, run: int) -> bool:
+        """Say whether a run has shown records that bear no version: none says anything of them."""
+        is_open = bool(self.records) and not self.is_over
+        return self.version is None and is_open and self.run == run
+
+    def activates(self, version: int, run: int) -> bool:
         """Say whether an ACTIVATE_VERSION is news: not of an old version, nor of one known."""
-        if self.version is None and self.records and not self.is_over:
-            return False  # it says nothing of records that bear no version
+        if self.lacks_version(run):
+            return False
         is_known = version == self.version and self.proved_in is not None
         is_old = self.version is not None and version < self.version
         return not (is_known or is_old) and (self.activated is None or version > self.activated)
@@ -105,9 +112,15 @@ class Pass(msgspec.Struct, eq=False):
     def activate(self, run: int) -> None:
         """Note an ACTIVATE_VERSION of the pass, which has begun."""
         if self.records and self.is_versioned and not self.is_early:
-            self.proved_in = run
+            self.proved_in, self.is_certain = run, False
         else:
             self.is_early = True
+
+    def state(self, *, is_finished: bool) -> None:
+        """Note a state of the tap's, and whether it says that the stream was read to its end."""
+        self.is_stated = is_finished
+        if is_finished and self.proved_in is not None:
+            self.is_certain = True
 
     def end(self, issued: int) -> None:
         """Note that the pass is over and was whole."""

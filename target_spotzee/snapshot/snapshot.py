@@ -27,6 +27,7 @@ from target_spotzee.snapshot.entries import (
     Key,
 )
 from target_spotzee.snapshot.explanation import explain
+from target_spotzee.snapshot.facts import Facts
 from target_spotzee.snapshot.file import SnapshotFile, understood
 from target_spotzee.snapshot.history import History
 from target_spotzee.snapshot.leavers import Leavers
@@ -53,6 +54,7 @@ class Snapshot:
         SettingsError: The file can't be used.
 
     Attributes:
+        facts: Whose the file is.
         streams: The streams.
         entries: The users.
         leavers: Those who left the source.
@@ -91,6 +93,7 @@ class Snapshot:
             raise
 
     def _begin(self, run_id: str, resend_after: timedelta) -> None:
+        self.facts = Facts(self._file)
         self.streams = Streams(self._file)
         self.entries = Entries(self._file, self.streams.issue)
         self.opt_outs = OptOuts(self._file)
@@ -119,29 +122,6 @@ class Snapshot:
             "SELECT max(number) FROM requests WHERE at < ?", [int(moment.timestamp())]
         )
         return number or 0
-
-    # Whose it is
-
-    def bind(self, project: str, *, adopt: bool = False) -> None:
-        """See that the file belongs to a project; a new file does from now on.
-
-        Args:
-            project: What tells the project from others.
-            adopt: Whether to take the file over from another.
-
-        Raises:
-            SettingsError: It belongs to another one.
-        """
-        known = self._file.rows("SELECT value FROM facts WHERE name = 'project'")
-        if known and known[0][0] != project and not adopt:
-            raise SettingsError(
-                "snapshot_path: belongs to another Spotzee project, or to one that can't be told"
-                " apart from others by another key than this; use a file for each project, or, if"
-                " it is the same project, --adopt-snapshot",
-            )
-        if not known or known[0][0] != project:
-            with self._file.transaction() as file:
-                file.write("INSERT OR REPLACE INTO facts VALUES ('project', ?)", [(project,)])
 
     # What is sent
 
@@ -186,7 +166,8 @@ class Snapshot:
         """Note that a user is gone, or marked."""
         identity, number = self._key(item)
         entry = self.entries.of(identity).get(number)
-        if entry is not None and entry.uses > 1:  # it is back: a later record waits
+        own = item.entry is not None
+        if entry is not None and entry.uses > own:  # it is back: a later record waits
             entry.digests, entry.doubt = b"", LEAVING
             self.entries.keep(identity, number, entry)
             self.leavers.expect(identity)
@@ -239,7 +220,7 @@ class Snapshot:
                 entry.doubt = self._doubt_of(entry, batch)
             entry.request = number
             entry.digests = item.digests
-            self._describe(entry, item, item.body, item.ticket)
+            self._describe(entry, item.body, item.ticket)
             kept.append(entry)
         self.entries.keep_all(kept)
         if self.leavers.await_confirmation:
@@ -262,7 +243,7 @@ class Snapshot:
             entry.doubt = self._doubt_left(entry, item.kind, is_doubtful=is_doubtful)
             entry.request = number
             entry.digests = item.digests
-            self._describe(entry, item, item.whole or item.body, item.ticket)
+            self._describe(entry, item.whole or item.body, item.ticket)
             self.entries.keep(*entry.key, entry)
             self.leavers.confirmed(item.identities[0])
 
@@ -272,16 +253,17 @@ class Snapshot:
         known = self.entries.of(identity)
         for body, ticket in item.parts:
             stream = self.streams.get(ticket.origin.stream).number
-            entry = known.get(stream) or self.entries.new(identity, stream)
+            entry = known.get(stream)
+            if entry is None:  # the user has left that stream since
+                continue
             entry.doubt = self._doubt_of(entry, batch)
             entry.request = self._departures.number(batch)
             entry.digests = digest(body)
-            self._describe(entry, item, body, ticket)
+            self._describe(entry, body, ticket)
             self.entries.keep(identity, stream, entry)
 
-    def _describe(self, entry: Entry, item: Item, body: bytes, ticket: Ticket) -> None:
-        """Note how a user's id is spelt, and, of some users, what each field is."""
-        entry.spelling = spelling(item.identities[0], item.ids)
+    def _describe(self, entry: Entry, body: bytes, ticket: Ticket) -> None:
+        """Note, of some users, what each field is."""
         if is_sampled(entry.number):
             stream = self.streams.get(ticket.origin.stream)
             entry.columns = fingerprints(codec.decode(body), stream.writes)
@@ -298,6 +280,11 @@ class Snapshot:
             return ONCE_MORE
         return entry.doubt if entry.request >= self.first_request else CLOSED
 
+    def followed(self, item: Item) -> None:
+        """Note that one of the records that an item was made of is settled."""
+        if item.entry is None and item.kind.removes is None:
+            self.entries.release(*self._key(item))
+
     def released(self, batch: Batch, items: Sequence[Item]) -> None:
         """Note that items are settled, and that nothing of them is on its way."""
         plain = [item.entry for item in items if item.folded is None and item.entry is not None]
@@ -308,6 +295,8 @@ class Snapshot:
                     for _, ticket in item.parts:
                         stream = self.streams.get(ticket.origin.stream).number
                         self.entries.release(item.identities[0], stream)
+                else:
+                    self.followed(item)
         for number in self._departures.settled(batch, items):
             self.entries.close(number)
 
@@ -340,9 +329,16 @@ class Snapshot:
 
     def explain(self, id_: str) -> list[dict[str, Any]]:
         """Return what is known of a user, by either of its ids."""
+        if not codec.is_text(id_):
+            return []
         identities = [*identities_of((id_, None)), *identities_of((None, id_))]
         with understood():
             return explain(self._file, identities)
+
+    def was_sent_since(self, identity: str, stream: str, run_id: str, time: str) -> bool:
+        """Say whether a user was sent in a later run; see `History.was_sent_since`."""
+        key = identity, self.streams.get(stream).number
+        return self._history.was_sent_since(key, run_id, time)
 
     def history(self) -> list[dict[str, Any]]:
         """Return the runs before this one, the newest first."""

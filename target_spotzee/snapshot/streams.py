@@ -64,7 +64,7 @@ class Stream:
     def activate(self, version: int, run: int) -> bool:
         """Note an ACTIVATE_VERSION; return whether it is of a pass that has just begun or ended."""
         tour = self.tour
-        if not tour.activates(version):
+        if not tour.activates(version, run):
             return False
         if tour.is_over or tour.version != version:
             self.begin(version)
