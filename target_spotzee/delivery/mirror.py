@@ -79,7 +79,6 @@ class Mirror:
         self._marking: set[str] = set()
         """Users whose mark this run sends: should they come back, it is taken away."""
         self._unchanged: list[tuple[Ticket, Ids]] = []
-        self._others: dict[int, frozenset[int]] = {}
         self._claimed: set[str] = set()
         self._activated: set[str] = set()
         self._partial: set[str] = set()
@@ -120,7 +119,6 @@ class Mirror:
             self._telling.add(stream)
         known = self._snapshot.streams.get(stream)
         self._snapshot.streams.learn(known, writes)
-        self._others.clear()
         if is_whole:
             self._claimed.add(stream)
             if known.tour.is_over:
@@ -355,9 +353,7 @@ class Mirror:
 
     def _is_older(self, entry: Entry, stream: Stream, of_user: dict[int, Entry]) -> bool:
         """Say whether another stream may have written one of this one's fields since."""
-        others = self._others.get(stream.number)
-        if others is None:
-            others = self._others[stream.number] = self._snapshot.streams.others(stream)
+        others = self._snapshot.streams.others(stream)
         return any(
             number in others and (other.request >= entry.request or other.doubt != CLOSED)
             for number, other in of_user.items()
@@ -383,7 +379,7 @@ class Mirror:
         )
         snapshot.rejections.forget((identity, stream.number))
         if is_elsewhere:
-            for number in now.keys() - {stream.number} if own is not None else ():
+            for number in snapshot.streams.others(stream) & now.keys() if own is not None else ():
                 snapshot.entries.age(identity, number)
             snapshot.entries.forget(identity, stream.number)
             if of_user is not None:

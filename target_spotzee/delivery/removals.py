@@ -159,7 +159,8 @@ class Removals:
         seen = stream.now.__contains__
         if how == "keep":
             if stream.tour.flaw is None:  # so that they are not in the way of other streams
-                self.snapshot.leavers.forget(stream.number, seen)
+                overlapping = self.snapshot.streams.others(stream)
+                self.snapshot.leavers.forget(stream.number, seen, overlapping)
             stream.end_pass()
             return
         absence = self._absence(stream, seen, is_proved=True)
@@ -241,7 +242,8 @@ class Removals:
         showed them lately.
         """
         has = _always if is_proved else self._has_lately_shown
-        return Absence(stream.number, seen, self._shows, has)
+        overlapping = self.snapshot.streams.others(stream)
+        return Absence(stream.number, seen, self._shows, has, overlapping)
 
     def _shows(self, stream: int, run: int) -> bool:
         return run >= self.snapshot.streams.by_number(stream).tour.began

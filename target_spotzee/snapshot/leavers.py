@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,7 +21,8 @@ _AGE = (
     f"UPDATE users SET doubt = {LEAVING} WHERE doubt = {CLOSED} AND (identity, stream) IN"  # noqa: S608 - ours
     " (SELECT other.identity, other.stream FROM users AS gone JOIN users AS other"
     " ON other.identity = gone.identity AND other.stream <> gone.stream"
-    " WHERE gone.stream = ? AND NOT seen(gone.number) AND gone.request >= other.request)"
+    " WHERE gone.stream = ? AND other.stream = ? AND NOT seen(gone.number)"
+    " AND gone.request >= other.request)"
 )
 """What another stream has of a user of whom this one may have had the last word."""
 _MARKED = "mark"
@@ -39,12 +40,14 @@ class Absence:
         shows: Says whether a stream's current pass includes a run, by their numbers.
         has: Says whether another stream that knows a user still has it, by that stream's number
             and the user's in it.
+        overlapping: The streams that write a field that this one writes.
     """
 
     stream: int
     seen: Callable[[int], bool]
     shows: Callable[[int, int], bool]
     has: Callable[[int, int], bool]
+    overlapping: Collection[int]
 
 
 class Leavers:
@@ -94,10 +97,16 @@ class Leavers:
         ):
             yield file
 
-    def forget(self, stream: int, seen: Callable[[int], bool]) -> None:
-        """Drop users of a stream who were not seen: they have left it, and stay in Spotzee."""
+    def forget(self, stream: int, seen: Callable[[int], bool], overlapping: Iterable[int]) -> None:
+        """Drop users of a stream who were not seen: they have left it, and stay in Spotzee.
+
+        Args:
+            stream: The stream.
+            seen: Says whether a user was seen, by its number.
+            overlapping: The streams that write a field that this one writes.
+        """
         with self._file.function("seen", seen, 1), self._file.transaction() as file:
-            file.write(_AGE, [(stream,)])
+            file.write(_AGE, [(stream, other) for other in overlapping])
             file.write(f"DELETE FROM users {_MISSING}", [(stream,)])  # noqa: S608 - ours
 
     def judge(self, absence: Absence, how: str, *, is_proved: bool) -> None:
@@ -112,7 +121,7 @@ class Leavers:
         stream = absence.stream
         with self._asking(absence), self._file.transaction() as file:
             if is_proved:
-                file.write(_AGE, [(stream,)])
+                file.write(_AGE, [(stream, other) for other in absence.overlapping])
                 file.write(
                     f"DELETE FROM users {_MISSING} AND {_ELSEWHERE}",  # noqa: S608 - ours
                     [(stream,)],

@@ -124,6 +124,7 @@ class Streams:
         for stream in self._by_name.values():  # how far a pass read is a matter of one run
             stream.tour.has_met = stream.tour.has_passed = False
         self._by_number = {stream.number: stream for stream in self._by_name.values()}
+        self._others: dict[int, frozenset[int]] = {}
 
     def _pages(self, stream: int, which: str) -> list[tuple[int, bytes]]:
         return self._file.rows(
@@ -144,6 +145,7 @@ class Streams:
         if stream is None:
             number = 1 + max(self._by_number, default=0)
             stream = self._by_name[name] = self._by_number[number] = Stream(number, name)
+            self._others.clear()
         return stream
 
     def by_number(self, number: int) -> Stream:
@@ -160,15 +162,19 @@ class Streams:
 
     def others(self, stream: Stream) -> frozenset[int]:
         """Return the numbers of the other streams that may write a field that a stream writes."""
-        return frozenset(
-            other.number for other in self if other is not stream and other.overlaps(stream)
-        )
+        others = self._others.get(stream.number)
+        if others is None:
+            others = self._others[stream.number] = frozenset(
+                other.number for other in self if other is not stream and other.overlaps(stream)
+            )
+        return others
 
     def learn(self, stream: Stream, writes: Iterable[str]) -> None:
         """Note what a stream writes."""
         new = [name for name in writes if name not in stream.writes]
         if new:
             stream.writes += new
+            self._others.clear()
             stream.has_changed = True
 
     @property
