@@ -102,6 +102,8 @@ class Removals:
     max_percent: int
     is_confirmed: bool
     _held_back: Counter[str] = field(default_factory=Counter)
+    _endings: list[Callable[[], None]] = field(default_factory=list)
+    """End passes, once every stream is judged: one asks what another showed lately."""
 
     def judge(self, shown: Shown) -> Counter[str]:
         """Write down who is to be removed, or say why nobody is.
@@ -133,8 +135,14 @@ class Removals:
                     stream.name,
                     how,
                 )
-        self.snapshot.write()
+        self._end_passes()
         return self._held_back
+
+    def _end_passes(self) -> None:
+        for end in self._endings:
+            end()
+        self._endings.clear()
+        self.snapshot.write()
 
     def _how(self, stream: str) -> str:
         """Return what becomes of a stream's users that left."""
@@ -153,7 +161,7 @@ class Removals:
             for stream in pending:
                 if stream.name not in shared:
                     self._judge_proved(stream, self._how(stream.name), says=False)
-            self.snapshot.write()
+            self._end_passes()
 
     def _judge_proved(self, stream: Stream, how: str, *, says: bool = True) -> None:
         seen = stream.now.__contains__
@@ -161,14 +169,14 @@ class Removals:
             if stream.tour.flaw is None:  # so that they are not in the way of other streams
                 overlapping = self.snapshot.streams.others(stream)
                 self.snapshot.leavers.forget(stream.number, seen, overlapping)
-            stream.end_pass()
+            self._endings.append(stream.end_pass)
             return
         absence = self._absence(stream, seen, is_proved=True)
         if self._may_go(stream, how, absence, deletes=how == "delete", says=says):
             self.snapshot.leavers.judge(absence, how, is_proved=True)
-            stream.end_pass()
+            self._endings.append(stream.end_pass)
         elif says and stream.tour.flaw is not None:
-            stream.drop_pass()
+            self._endings.append(stream.drop_pass)
 
     def _warn_of_marked(self, stream: Stream) -> None:
         """Say whom nothing but a person's word will delete, as long as the tap shows no more."""
@@ -231,9 +239,9 @@ class Removals:
                 self._warn_of_marked(stream)
             self.snapshot.leavers.judge(absence, how if is_sure else "mark", is_proved=is_proved)
         if tour.flaw is None:
-            stream.end_pass()
+            self._endings.append(stream.end_pass)
         else:
-            stream.drop_pass()
+            self._endings.append(stream.drop_pass)
 
     def _absence(self, stream: Stream, seen: Callable[[int], bool], *, is_proved: bool) -> Absence:
         """Return who counts as missing.

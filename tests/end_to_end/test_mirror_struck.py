@@ -111,6 +111,17 @@ def test_who_left_two_streams_that_prove_nothing_is_marked(nights: Nights) -> No
     assert marked == ["u8"]
 
 
+def test_who_left_one_stream_and_misses_one_pass_of_another_is_not_marked(nights: Nights) -> None:
+    streams = {name: {**entry, "complete_pass": True} for name, entry in STREAMS.items()}
+    config = {**CONFIG, "streams": streams, "max_removed_percent": 100}
+    nightly = ((9, 9), (9, 8), (8, 8))  # customers miss u8 once, contacts twice
+    for customers, contacts in nightly:
+        rows = [row(f"u{number}", plan="a") for number in range(customers)]
+        others = [contact(f"u{number}") for number in range(contacts)]
+        nights.load(*rows, *others, tap.state({"night": 1}), **config)
+    assert not nights.users["u8"]["data"].get("removed_at")
+
+
 def test_removed_users_without_a_signal_is_told(nights: Nights, caplog: Any) -> None:
     for _ in range(2):
         ended = nights.show({"u": {}}, removed_users="delete")
