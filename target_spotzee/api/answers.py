@@ -316,9 +316,22 @@ def _read_success(answer: Answer, kind: Kind, items: int) -> Meaning:
         return Retry(f"HTTP {answer.status} with an unreadable body")
     if kind.answered is Answered.GONE:
         return Retry("a deleted user can still be read", is_awaited=True)
+    return _read_states(found, kind) if kind.lists_states else Delivered(found=found)
+
+
+def _read_states(found: dict[str, Any], kind: Kind) -> Meaning:
+    if not _are_states(found.get("results")):
+        return Retry("HTTP 200 with subscriptions that make no sense")
     if kind.removes and found.get("nextCursor"):  # not all fit, and in doubt nobody is removed
         return Delivered({0: ItemError("too_many_states")})
     return Delivered(found=found)
+
+
+def _are_states(results: object) -> bool:
+    """Say whether each is a state of a type: a no must not be taken for nothing."""
+    return isinstance(results, list) and all(
+        isinstance(each, dict) and type(each.get("subscription_id")) is int for each in results
+    )
 
 
 def _read_absence(answer: Answer, kind: Kind) -> Meaning | None:

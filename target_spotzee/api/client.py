@@ -154,8 +154,6 @@ class Client:
                 return meaning
             if not meaning.is_there:
                 return Delivered({0: ItemError("user_unseen", "can't be read any more")})
-            if not isinstance(meaning.found.get("results"), list):
-                return Retry("HTTP 200 without the states that were asked for")
             if type_ in meaning.states:  # whoever is subscribed already is left alone
                 return Delivered(is_kept_out=meaning.states[type_] not in SUBSCRIBED)
             following = meaning.found.get("nextCursor")

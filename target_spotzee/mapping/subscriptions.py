@@ -11,6 +11,7 @@ from target_spotzee.mapping.names import did_you_mean
 
 ADDRESSES = {"email": "email", "text": "phone"}
 """The field that holds the address on a channel, where there is one."""
+_WITHOUT_ADDRESS = frozenset({"push", "webhook", "in_app"})
 
 
 class SubscriptionType(NamedTuple):
@@ -29,9 +30,9 @@ class SubscriptionType(NamedTuple):
     @property
     def addresses(self) -> Sequence[str]:
         """The fields without which its messages reach nobody."""
-        if not self.channel:  # in doubt, all
-            return tuple(ADDRESSES.values())
-        return (ADDRESSES[self.channel],) if self.channel in ADDRESSES else ()
+        if self.channel in ADDRESSES:
+            return (ADDRESSES[self.channel],)
+        return () if self.channel in _WITHOUT_ADDRESS else tuple(ADDRESSES.values())
 
 
 def read_types(found: Mapping[str, Any]) -> list[SubscriptionType]:

@@ -73,6 +73,7 @@ class Kind:
         sets: The state of a subscription that it sets, if it does.
         asks: The question that comes before every attempt, if there is one: what the answer says no
             to is not sent.
+        lists_states: Whether an answer tells a user's subscriptions.
         is_patient: Whether a user that is not there may only not be seen yet.
         max_items: How many a request may hold.
         max_bytes: How long its body may be.
@@ -92,6 +93,7 @@ class Kind:
     removes: str | None = None
     sets: int | None = None
     asks: Kind | None = None
+    lists_states: bool = False
     is_patient: bool = False
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BODY_BYTES
@@ -186,7 +188,9 @@ TYPES = replace(PROJECT, name="subscriptions", path="/subscriptions?{}")
 
 SUBSCRIBED = (1, 2)
 """The states of whoever wants a subscription: subscribed, and confirmed."""
-_STATES_OF = replace(PROJECT, name="subscriptions", path="/users/{}", answered=Answered.THERE)
+_STATES_OF = replace(
+    PROJECT, name="subscriptions", path="/users/{}", answered=Answered.THERE, lists_states=True
+)
 OPT_OUTS = Kind(
     name="subscriptions",
     method="POST",
@@ -232,6 +236,7 @@ _STATES = replace(
     _UNTIL_GONE,
     path="/users/{}/subscriptions?limit=100",
     answered=Answered.THERE,
+    lists_states=True,
 )
 
 KINDS: Mapping[tuple[str, str], Kind] = {

@@ -22,7 +22,13 @@ from target_spotzee.api.answers import (
     read,
 )
 from target_spotzee.exceptions import RunError
-from target_spotzee.objects.kinds import USERS_BATCH, USERS_QUEUED, Kind
+from target_spotzee.objects.kinds import (
+    ASKED_OPT_INS,
+    REMOVALS,
+    USERS_BATCH,
+    USERS_QUEUED,
+    Kind,
+)
 from tests import strategies
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
@@ -43,6 +49,31 @@ def meaning(
 def results(*found: dict[str, Any]) -> dict[str, Any]:
     failed = sum("error" in result for result in found)
     return {"results": [*found], "succeeded": len(found) - failed, "failed": failed}
+
+
+class TestStates:
+    STATES = (REMOVALS["delete"][0], ASKED_OPT_INS.asks)
+
+    @pytest.mark.parametrize("kind", STATES)
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"results": None},
+            {"results": {}},
+            {"results": [None]},
+            {"results": [{"state": 0}]},
+            {"results": [{"subscription_id": "1", "state": 0}]},
+            {"results": [{"subscription_id": 1.0, "state": 0}]},
+            {"results": [{"subscription_id": 2, "state": 1}, {"id": 1, "state": 0}]},
+        ],
+    )
+    def test_what_may_hide_a_no_is_asked_again(self, kind: Kind, body: Any) -> None:
+        assert isinstance(meaning(200, body, kind=kind), Retry)
+
+    @pytest.mark.parametrize("kind", STATES)
+    def test_a_user_may_have_none(self, kind: Kind) -> None:
+        assert meaning(200, {"results": []}, kind=kind) == Delivered(found={"results": []})
 
 
 class TestResults:
