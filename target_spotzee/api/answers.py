@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from target_spotzee.api.states import states_of
 from target_spotzee.api.waits import retry_after_seconds
 from target_spotzee.exceptions import RunError
 from target_spotzee.objects.kinds import Answered, Kind
@@ -91,13 +92,7 @@ class Delivered:
     @property
     def states(self) -> dict[int, object]:
         """A user's states, if these were asked for, by subscription type."""
-        results = self.found.get("results")
-        each_state = [each for each in results or () if isinstance(each, dict)]
-        return {
-            each["subscription_id"]: each.get("state")
-            for each in each_state
-            if isinstance(each.get("subscription_id"), int)
-        }
+        return states_of(self.found) or {}
 
     @property
     def opt_outs(self) -> list[int]:
@@ -320,18 +315,11 @@ def _read_success(answer: Answer, kind: Kind, items: int) -> Meaning:
 
 
 def _read_states(found: dict[str, Any], kind: Kind) -> Meaning:
-    if not _are_states(found.get("results")):
+    if states_of(found) is None:
         return Retry("HTTP 200 with subscriptions that make no sense")
     if kind.removes and found.get("nextCursor"):  # not all fit, and in doubt nobody is removed
         return Delivered({0: ItemError("too_many_states")})
     return Delivered(found=found)
-
-
-def _are_states(results: object) -> bool:
-    """Say whether each is a state of a type: a no must not be taken for nothing."""
-    return isinstance(results, list) and all(
-        isinstance(each, dict) and type(each.get("subscription_id")) is int for each in results
-    )
 
 
 def _read_absence(answer: Answer, kind: Kind) -> Meaning | None:
