@@ -192,6 +192,26 @@ class Consents:
             steps = self._steps(item, self._outs(item, identities), later, identities)
             item.steps = steps or item.steps
 
+    def opt_out(self, item: Item) -> None:
+        """Make an item the opt-outs that its record says, though that is rejected; it says some."""
+        identities = self._identities(item)
+        for type_, wish in item.toggles:
+            self._note(identities, (type_, item.ticket.origin.stream), wish)
+        item.steps = self._own_outs(item)
+        item.advance()
+
+    def keep_outs(self, item: Item) -> bool:
+        """Leave an item that is refused no steps but opt-outs; say whether it has any."""
+        if self._undecided.pop(item, None) is not None:
+            item.steps = self._own_outs(item)
+        elif item.steps:
+            item.steps = tuple([step for step in item.steps if step.kind.sets == 0])
+        return bool(item.steps)
+
+    def _own_outs(self, item: Item) -> tuple[Step, ...]:
+        types = [type_ for type_, wish in item.toggles if wish is Wish.OUT]
+        return tuple([self._toggle(OPT_OUTS, item, type_) for type_ in types])
+
     def _identities(self, item: Item) -> Sequence[str]:
         identities = item.identities
         if identities[0][0] == "a":

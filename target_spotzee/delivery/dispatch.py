@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count, islice
 from typing import Any
 
-from target_spotzee.api.answers import Delivered
+from target_spotzee.api.answers import Delivered, ItemError
 from target_spotzee.api.limits import Gate, StoppedError
 from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.backlog import Backlog
@@ -110,6 +110,11 @@ class Dispatcher:
             payload = self._consents.plan(item, payload)
         self._backlog.add(item, payload, now)
 
+    def add_opt_outs(self, item: Item, now: float) -> None:
+        """Add what a record that is rejected says no to; the record is settled after it."""
+        self._consents.opt_out(item)
+        self._backlog.add(item, {}, now)
+
     def ask(self, kind: Kind, body: bytes, now: float) -> None:
         """Ask Spotzee a question that is about no user; what it says comes to `answer`."""
         self.answer = None
@@ -176,9 +181,20 @@ class Dispatcher:
             batches = [*islice(iter(self._next, None), room)]
             if not batches:
                 break
+            self._doubt_rejected(snapshot, batches)
             snapshot.sent(batches)
             for batch in batches:
                 self._workers.send(batch)
+
+    @staticmethod
+    def _doubt_rejected(snapshot: Snapshot, batches: list[Batch]) -> None:
+        """Write down that opt-outs are about to change users whose records are rejected."""
+        toggled = [item for batch in batches if batch.kind.sets == 0 for item in batch.items]
+        rejected = [item for item in toggled if item.refusal is not None]
+        for item in rejected:
+            snapshot.doubt(item.identities[0])
+        if rejected:
+            snapshot.write()
 
     def _next(self) -> Batch | None:
         # What is left of a batch still owns its users, so it goes first.
@@ -213,23 +229,19 @@ class Dispatcher:
 
     def _carry_out(self, batch: Batch, verdict: Verdict, *, is_there: bool) -> None:
         settled = verdict.delivered
+        refused: list[Item] = []
+        if batch.kind.sets == 0:
+            refused = [item for item in settled if item.refusal is not None]
+            settled = [item for item in settled if item.refusal is None]
         if settled:
             self._settle(batch, settled, is_there=is_there)
+        for item, error in verdict.rejected:
+            self._refuse(batch, item, error)
+            (verdict.advanced if self._consents.keep_outs(item) else refused).append(item)
         if verdict.advanced:
             self._advance(batch, verdict.advanced)
-        if verdict.rejected:
-            attempts = batch.attempts
-            for item, error in verdict.rejected:
-                reason = Reason(
-                    error.code, error.message, error.field, attempts.request_id, attempts.total
-                )
-                if item.ticket.number:
-                    self._settlement.rejected(item.ticket, reason, item.ids)
-                else:  # no record says that this user left
-                    self._settlement.hold_back(1, _unremoved(item, reason))
-            refused = [item for item, _ in verdict.rejected]
-            if self._snapshot is not None:
-                self._snapshot.refused(batch, refused)
+        if refused:
+            self._reject(batch, refused)
             settled = settled + refused
         self._settlement.split(verdict.splits)
         self._resends.extend(verdict.resends)
@@ -237,6 +249,26 @@ class Dispatcher:
             self._release(batch, settled, self._doubtful_until(batch, settled))
         if verdict.failure is not None:
             self._fail(verdict.failure)
+
+    def _refuse(self, batch: Batch, item: Item, error: ItemError) -> None:
+        """Note why Spotzee refuses an item, unless it is rejected for something else already."""
+        if item.refusal is None:
+            attempts = batch.attempts
+            item.refusal = reason = Reason(
+                error.code, error.message, error.field, attempts.request_id, attempts.total
+            )
+            if item.ticket.number:
+                self._settlement.rejecting(item.ticket, reason, item.ids)
+            else:  # no record says that this user left
+                self._settlement.hold_back(1, _unremoved(item, reason))
+
+    def _reject(self, batch: Batch, items: list[Item]) -> None:
+        """Reject items of which nothing is left to be told."""
+        for item in items:
+            if item.ticket.number:
+                self._settlement.rejected(item.ticket, item.refusal, item.ids)
+        if self._snapshot is not None:
+            self._snapshot.refused(batch, items)
 
     def _advance(self, batch: Batch, items: list[Item]) -> None:
         """Have items go on as what follows; what their batch left in doubt stays so."""

@@ -18,6 +18,7 @@ from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.subscriptions import SubscriptionType, read_types, types_query
+from target_spotzee.mapping.toggles import Wish, Wishes
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import PROJECT, TYPES, Kind, Payload
@@ -77,6 +78,7 @@ class Loader:
         self._consents = consents or Consents(OptOuts(), Subscriptions())
         self._consents.ask_types = self._ask_types
         self._is_asking = False
+        self._is_deciding = False
         self._new_records = 0
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
@@ -96,22 +98,21 @@ class Loader:
         try:
             body = codec.encode_unicode(user.payload)
         except UnicodeEncodeError:
-            names = all(codec.is_text(id_ or "") for id_ in user.ids)
-            self.reject(ticket, _NO_TEXT, user.ids if names else None)
+            self._refuse_user(user, ticket, kind, _NO_TEXT)
             return
         except RecursionError:
-            self.reject(ticket, _TOO_DEEP, user.ids)
+            self._refuse_user(user, ticket, kind, _TOO_DEEP)
             return
         except TypeError:
-            self.reject(ticket, _NO_JSON, user.ids)
+            self._refuse_user(user, ticket, kind, _NO_JSON)
             return
         if codec.may_be_too_large(body) and codec.proper(user.payload) is not user.payload:
-            self.reject(ticket, _NUMBER_TOO_LARGE, user.ids)
+            self._refuse_user(user, ticket, kind, _NUMBER_TOO_LARGE)
             return
         size = len(body)
         if size > kind.max_item_bytes:
             reason = Reason("record_too_large", f"{size:,} bytes; {kind.max_item_bytes:,} fit")
-            self.reject(ticket, reason, user.ids)
+            self._refuse_user(user, ticket, kind, reason)
             return
         if user.invalid or user.mended:
             self._settlement.note(user.invalid, user.mended)
@@ -164,13 +165,42 @@ class Loader:
             if self._dispatcher.full:
                 self._wait_while(lambda: self._dispatcher.full)
 
-    def reject(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
-        """Reject a record that was not sent; see `Settlement.rejected`.
+    def _refuse_user(self, user: User, ticket: Ticket, kind: Kind, reason: Reason) -> None:
+        noes = tuple([each for each in user.wishes if each[1] is Wish.OUT])
+        names = all(codec.is_text(id_ or "") for id_ in user.ids)
+        self.reject(ticket, reason, user.ids if names else None, kind, noes)
+
+    def reject(
+        self,
+        ticket: Ticket,
+        reason: Reason,
+        ids: Ids | None = None,
+        kind: Kind | None = None,
+        noes: Wishes = (),
+    ) -> None:
+        """Reject a record that was not sent, once what it says no to is told.
+
+        Args:
+            ticket: The record.
+            reason: Why.
+            ids: Its user's, if they are known.
+            kind: What it would be sent as.
+            noes: What it says no to.
 
         Raises:
-            RejectLimitError: It was one too many.
+            SpotzeeError: The run has to stop; maybe since it was one too many.
         """
         self.refuse(ticket, ids)
+        self._settlement.rejecting(ticket, reason, ids)
+        if noes and ids is not None and kind is not None:
+            item = Item(kind, ids, identities_of(ids), b"", ticket, refusal=reason)
+            item.toggles = self._consents.toggles(noes)
+            if self._mirror is not None:
+                self._bind(self._mirror)
+            self._dispatcher.add_opt_outs(item, self._clock())
+            if not self._is_deciding:
+                self._count(0)
+            return
         self._settlement.rejected(ticket, reason, ids)
         if self._settlement.exceeded is not None:
             self._settlement.publish()
@@ -289,7 +319,11 @@ class Loader:
         if mirror is None or not mirror.has_undecided or self._is_asking:
             return
         self._bind(mirror)
-        mirror.decide()
+        self._is_deciding = True
+        try:
+            mirror.decide()
+        finally:
+            self._is_deciding = False
 
     def _bind(self, mirror: Mirror) -> None:
         if not mirror.is_bound:

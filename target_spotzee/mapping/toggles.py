@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -53,6 +54,17 @@ def read_consent(value: Any) -> bool | None:  # noqa: ANN401 - a record holds an
         if word in _YES or word in _NO:
             return word in _YES
     raise ValueError("must be true or false, yes or no, 1 or 0, subscribed or unsubscribed")
+
+
+def noes(record: Record, consents: Iterable[Consent]) -> Wishes:
+    """Return what a record says no to that can't be sent itself; what can't be read is left out."""
+    found = []
+    for type_, (column, path), is_no in consents:
+        value = inside(record.get(column, ABSENT), path)
+        with suppress(ValueError):
+            if value is not ABSENT and read_consent(value) is is_no:
+                found.append((type_, Wish.OUT))
+    return tuple(found)
 
 
 def wishes(record: Record, consents: Iterable[Consent], opt_in: Wish, ids: Ids) -> Wishes:

@@ -23,7 +23,7 @@ from target_spotzee.mapping.identities import folded
 from target_spotzee.mapping.soundness import sound
 from target_spotzee.mapping.sources import IDS, Source, Sources, listed
 from target_spotzee.mapping.streams import StreamConfig
-from target_spotzee.mapping.toggles import OPT_INS, Wishes, wishes
+from target_spotzee.mapping.toggles import OPT_INS, Wishes, noes, wishes
 from target_spotzee.mapping.values import ABSENT, ASTRAY, Path, inside, put, trimmed
 from target_spotzee.records import Ids, Record
 
@@ -278,6 +278,10 @@ class Mapping:
         except RecordError:
             return None
         return ids if all(codec.is_text(id_ or "") for id_ in ids) else None
+
+    def noes(self, record: Record) -> Wishes:
+        """Return what a record says no to, even if it can't become a user."""
+        return noes(record, self._consents) if self._consents else ()
 
     def _identity(self, record: Record) -> dict[str, Any]:
         """Return a payload that holds the ids; a null or blank one is left out.

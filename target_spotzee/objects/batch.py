@@ -38,6 +38,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
         whole: All that the record says of its user, where ``body`` lacks some of it.
         toggles: What its record wishes of subscriptions, by the numbers of their types.
         is_withdrawn: Whether an opt-out came after it, so that it opts in to nothing any more.
+        refusal: Why its record is rejected, once nothing of it is to be told but its opt-outs.
         doubtful_until: Until when an earlier step may still be applied once more.
         line: Stands for the record as the tap wrote it, where that is remembered.
         digests: Eight bytes that stand for the item as its record was mapped, and `line`, likewise.
@@ -56,6 +57,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     whole: bytes = b""
     toggles: tuple[tuple[int, Wish], ...] = ()
     is_withdrawn: bool = False
+    refusal: Any = None
     doubtful_until: float = 0.0
     line: bytes = b""
     digests: bytes = b""

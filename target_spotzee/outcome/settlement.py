@@ -170,8 +170,14 @@ class Settlement:
                 for _, ticket in item.parts:
                     self._rejects.superseded(ticket, item.ids)
 
+    def rejecting(self, ticket: Ticket, reason: Reason, ids: Ids | None) -> None:
+        """Note whose record is going to be rejected, as soon as that is known."""
+        if self._snapshot is not None:
+            identity = None if ids is None else identities_of(ids)[0]
+            self._snapshot.rejected(ticket.origin.stream, identity, reason.code)
+
     def rejected(self, ticket: Ticket, reason: Reason, ids: Ids | None = None) -> None:
-        """Reject a record; it is settled once `publish` has made it safe.
+        """Reject a record, after `rejecting`; it is settled once `publish` has made it safe.
 
         Args:
             ticket: The record.
@@ -183,9 +189,6 @@ class Settlement:
         records.rejected += 1
         records.unsettled -= 1
         self._summary.reject(reason.code, stream, ticket.number)
-        if self._snapshot is not None:
-            identity = None if ids is None else identities_of(ids)[0]
-            self._snapshot.rejected(stream, identity, reason.code)
         if self._rejects is not None:
             self._rejects.write(ticket, reason, ids)
             self._unsynced.append(ticket)

@@ -12,7 +12,7 @@ from singer_sdk.sinks import BatchSink
 from target_spotzee import codec
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.removals import removal_of
-from target_spotzee.exceptions import MappingError, RecordError
+from target_spotzee.exceptions import MappingError, RecordError, RejectLimitError
 from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.samples import NumericStrings
@@ -219,8 +219,7 @@ class SpotzeeSink(BatchSink):
             if not is_sound:
                 user = self.mapping.sound(user)
         except RecordError as error:
-            reason = Reason(error.code, str(error), error.field)
-            self._loader.reject(ticket, reason, self.mapping.ids(record))
+            self._reject(record, ticket, Reason(error.code, str(error), error.field))
         except MissingKeyPropertiesError as error:
             self._reject_keyless(record, ticket, error)
         else:
@@ -249,7 +248,7 @@ class SpotzeeSink(BatchSink):
         ids = self.mapping.ids(record)
         if ids is None or ids[0] is None:
             reason = Reason("identity_missing", "a deleted row without external_id", "external_id")
-            self._loader.reject(ticket, reason, ids)
+            self._reject(record, ticket, reason)
             return
         at = str(record[DELETED_AT])
         if not codec.is_text(at):
@@ -264,8 +263,11 @@ class SpotzeeSink(BatchSink):
         Raises:
             RejectLimitError: It was one too many.
         """
-        reason = Reason("schema_violated", violation)
-        self._loader.reject(ticket, reason, self.mapping.ids(record))
+        self._reject(record, ticket, Reason("schema_violated", violation))
+
+    def _reject(self, record: Record, ticket: Ticket, reason: Reason) -> None:
+        mapping = self.mapping
+        self._loader.reject(ticket, reason, mapping.ids(record), self.kind, mapping.noes(record))
 
     def _reject_keyless(
         self,
@@ -277,11 +279,10 @@ class SpotzeeSink(BatchSink):
         missing = [key for key in self._keys if key not in record]
         message = f"lacks key properties {', '.join(missing)}"
         reason = Reason("key_property_missing", message)
-        ids = self.mapping.ids(record)
-        self._loader.refuse(ticket, ids)
-        self._settlement.rejected(ticket, reason, ids)
-        if self._settlement.exceeded is not None:
-            raise error from self._settlement.exceeded
+        try:
+            self._reject(record, ticket, reason)
+        except RejectLimitError as exceeded:
+            raise error from exceeded
 
     def clean_up(self) -> None:
         """Warn of what a short stream's sample shows."""

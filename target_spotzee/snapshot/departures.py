@@ -19,8 +19,9 @@ class Departures:
         self._families: dict[Item, str] = {}
 
     def knows(self, batch: Batch) -> bool:
-        """Say whether a batch's items left before."""
-        return batch.family in self._numbers or batch.items[0] in self._families
+        """Say whether a batch's items left before; no user leaves as a toggle."""
+        is_toggle = batch.kind.sets is not None
+        return is_toggle or batch.family in self._numbers or batch.items[0] in self._families
 
     def open(self, batch: Batch, number: int) -> None:
         """Note a batch that is about to leave."""
