@@ -28,6 +28,9 @@ from target_spotzee.objects.kinds import (
 from target_spotzee.outcome.summary import Subscriptions
 from target_spotzee.snapshot.opt_outs import BY_SPOTZEE, OptOuts, Told
 
+Known = dict[str, dict[Told, bool]]
+"""What is known of identities that said no, each no with whether Spotzee is yet to confirm it."""
+
 
 class Consents:
     """Plans the steps of items, and remembers who said no.
@@ -121,18 +124,17 @@ class Consents:
         Returns:
             The payload as it goes first.
         """
-        stream = item.ticket.origin.stream
         identities = self._identities(item)
-        if self._opt_outs.are_known:
-            item.toggles = self._without_known(item.toggles, identities)
-        for type_, wish in item.toggles:
-            self._note(identities, (type_, stream), wish)
-        if not self._leaving.isdisjoint(identities):
+        known = self._known(identities) if self._opt_outs.are_known else {}
+        if known:
+            item.toggles = _without_known(item.toggles, known)
+        self._note(item, identities, known)
+        if self._leaving and not self._leaving.isdisjoint(identities):
             return self._put_off(item, payload)
-        return self._plan(item, payload, identities)
-
-    def _plan(self, item: Item, payload: Payload, identities: Sequence[str]) -> Payload:
-        outs = self._outs(item, identities)
+        if not known:
+            item.steps = tuple(self._opt_ins(item, {}, identities)) if item.toggles else ()
+            return payload
+        outs = self._outs(item, known)
         withheld = {name for type_ in outs for name in self._addresses(type_)}
         later = {
             name: value for name, value in payload.items() if name in withheld and value is not None
@@ -189,14 +191,13 @@ class Consents:
         later = self._undecided.pop(item, None)
         if later is not None:
             identities = self._identities(item)
-            steps = self._steps(item, self._outs(item, identities), later, identities)
+            outs = self._outs(item, self._known(identities))
+            steps = self._steps(item, outs, later, identities)
             item.steps = steps or item.steps
 
     def opt_out(self, item: Item) -> None:
         """Make an item the opt-outs that its record says, though that is rejected; it says some."""
-        identities = self._identities(item)
-        for type_, wish in item.toggles:
-            self._note(identities, (type_, item.ticket.origin.stream), wish)
+        self._note(item, self._identities(item), {})
         item.steps = self._own_outs(item)
         item.advance()
 
@@ -218,49 +219,52 @@ class Consents:
             return [*identities, *self._linked(identities[0])]
         return identities
 
-    def _without_known(
-        self, toggles: Sequence[tuple[int, Wish]], identities: Sequence[str]
-    ) -> tuple[tuple[int, Wish], ...]:
-        """Keep out whoever is known to have said no: there is nothing to ask Spotzee."""
-        known = {type_ for identity in identities for type_, _ in self._opt_outs.of(identity)}
-        return tuple(
-            (type_, Wish.KEPT if wish is Wish.ASK and type_ in known else wish)
-            for type_, wish in toggles
-        )
+    def _known(self, identities: Sequence[str]) -> Known:
+        """Return what is known of a user's ids, looked up once for each."""
+        of = self._opt_outs.of
+        return {identity: found for identity in identities if (found := of(identity))}
 
-    def _note(self, identities: Sequence[str], told: Told, wish: Wish) -> None:
-        """Remember what a record says."""
-        for identity in identities:
+    def _note(self, item: Item, identities: Sequence[str], known: Known) -> None:
+        """Remember what a record says, also in what is known of its user."""
+        for type_, wish in item.toggles:
+            told = type_, item.ticket.origin.stream
             if wish is Wish.OUT:
-                self._opt_outs.keep(identity, told, is_pending=True)
-                self._opt_outs.opted_in(identity, told, says_yes=False)
-                asking = self._asking.pop(identity, None)
-                if asking is not None:
-                    asking.is_withdrawn = True
-            elif self._opt_outs.are_known:
-                for known, is_pending in self._opt_outs.of(identity).items():
+                self._note_no(identities, told, known)
+                continue
+            for identity, of_identity in known.items():
+                for each, is_pending in [*of_identity.items()]:
                     # Only who follows the source in both ways lets one stream unsay another's no.
-                    is_own = known == told and not is_pending
-                    if known[0] == told[0] and (wish is Wish.IN or is_own):
-                        self._opt_outs.lift(identity, known)
+                    is_own = each == told and not is_pending
+                    if each[0] == type_ and (wish is Wish.IN or is_own):
+                        self._opt_outs.lift(identity, each)
+                        del of_identity[each]
 
-    def _outs(self, item: Item, identities: Sequence[str]) -> dict[int, bool]:
+    def _note_no(self, identities: Sequence[str], told: Told, known: Known) -> None:
+        for identity in identities:
+            self._opt_outs.keep(identity, told, is_pending=True)
+            known.setdefault(identity, {})[told] = True
+            self._opt_outs.opted_in(identity, told, says_yes=False)
+            asking = self._asking.pop(identity, None)
+            if asking is not None:
+                asking.is_withdrawn = True
+
+    def _outs(self, item: Item, known: Known) -> dict[int, bool]:
         """Return what a user is known to have said no to, and whether that is yet to be confirmed.
 
         What is known of one of its ids holds for the others, too.
         """
-        if not self._opt_outs.are_known:
-            return {}
         told: dict[Told, bool] = {}
-        for identity in identities:
-            told |= self._opt_outs.of(identity)
+        for of_identity in known.values():
+            for each, is_pending in of_identity.items():
+                told[each] = told.get(each, False) or is_pending
         outs: dict[int, bool] = {}
         for (type_, stream), is_pending in told.items():
             if not self._is_dry and type_ not in self.types:
                 continue  # Spotzee has no such type any more, so it reaches nobody
             outs[type_] = outs.get(type_, False) or is_pending
             for identity in item.identities if len(item.identities) > 1 else ():
-                self._opt_outs.keep(identity, (type_, stream), is_pending=is_pending)
+                if known.get(identity, {}).get((type_, stream)) is not is_pending:
+                    self._opt_outs.keep(identity, (type_, stream), is_pending=is_pending)
         return outs
 
     def _addresses(self, type_: int) -> Sequence[str]:
@@ -318,6 +322,19 @@ class Consents:
                 self._opt_outs.opted_in(item.identities[0], told, says_yes=True)
             if self._asking.get(item.identities[0]) is item:
                 del self._asking[item.identities[0]]
+
+
+def _without_known(
+    toggles: Sequence[tuple[int, Wish]], known: Known
+) -> tuple[tuple[int, Wish], ...]:
+    """Keep out whoever is known to have said no: there is nothing to ask Spotzee."""
+    types = {type_ for of_identity in known.values() for type_, _ in of_identity}
+    return tuple(
+        [
+            (type_, Wish.KEPT if wish is Wish.ASK and type_ in types else wish)
+            for type_, wish in toggles
+        ]
+    )
 
 
 def _id_of(item: Item) -> tuple[str, str]:

@@ -82,17 +82,24 @@ def wishes(record: Record, consents: Iterable[Consent], opt_in: Wish, ids: Ids) 
     """
     found = []
     for type_, (column, path), is_no in consents:
-        value = inside(record.get(column, ABSENT), path)
-        place = f"subscriptions.{type_}"
+        value = record.get(column, ABSENT)
+        if path:
+            value = inside(value, path)
+        if value is None or value is ABSENT:
+            continue
         try:
-            says = None if value is ABSENT else read_consent(value)
+            says = value if value is True or value is False else read_consent(value)
         except ValueError as error:
+            place = f"subscriptions.{type_}"
             raise RecordError("field_invalid", f"{place} {error}", place) from None
         if says is None:
             continue
         wish = Wish.OUT if says is is_no else opt_in
         if wish is Wish.ASK and ids[0] is None:
-            message = "has no external_id, without which Spotzee does not tell who said no"
+            place, message = (
+                f"subscriptions.{type_}",
+                "has no external_id, without which Spotzee does not tell who said no",
+            )
             raise RecordError("opt_in_unreadable", f"{place} {message}", place)
         found.append((type_, wish))
     return tuple(found)

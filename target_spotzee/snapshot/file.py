@@ -86,17 +86,20 @@ class SnapshotFile:
     counts as done. So a power cut takes nothing back.
 
     Args:
-        path: The file; made if it isn't there.
+        path: The file; made if it isn't there. ``None``: one without a name, for this process only;
+            what has no room in the memory is in the temporary folder, and gone with the process.
         is_dry: Take everything back at the end; a file that isn't there counts as empty.
 
     Raises:
         SettingsError: It is in use, damaged, newer than this program, or something else.
     """
 
-    def __init__(self, path: Path, *, is_dry: bool = False) -> None:
+    def __init__(self, path: Path | None, *, is_dry: bool = False) -> None:
         self._is_dry = is_dry
-        where = str(path)
-        if is_dry and not path.exists():
+        where = str(path or "")
+        if path is None:
+            pass
+        elif is_dry and not path.exists():
             if not os.access(path.parent, os.W_OK):
                 raise SettingsError("snapshot_path: can't be made in its folder")
             where = ":memory:"

@@ -12,6 +12,8 @@ BY_SPOTZEE = ""
 """Stands for the stream where Spotzee itself told of an opt-out."""
 
 _MOST_LOOKED_UP = 250
+_MOST_UNWRITTEN = 10_000
+"""Users of whom no more is held in memory, where no snapshot is written anyway."""
 
 Told = tuple[int, str]
 """A subscription type, and the stream that told of it."""
@@ -21,11 +23,12 @@ class OptOuts:
     """What users said of subscription types, as the source or Spotzee told it.
 
     Args:
-        file: Where it is kept; ``None``: in memory only.
+        file: Where it is kept; ``None``: for this run only.
     """
 
     def __init__(self, file: SnapshotFile | None = None) -> None:
         self._file = file
+        self._is_kept = file is not None
         self._recent: defaultdict[bytes, dict[Told, bool | None]] = defaultdict(dict)
         """What the file does not have yet: whether a no is pending; ``None``: it is lifted."""
         self._found: dict[bytes, dict[Told, bool | None]] = {}
@@ -68,12 +71,19 @@ class OptOuts:
 
     def keep(self, identity: str, told: Told, *, is_pending: bool) -> None:
         """Note a no."""
-        self._recent[self.hashed(identity)][told] = is_pending
         self.are_known = True
+        self._put(identity, told, is_pending)
 
     def lift(self, identity: str, told: Told) -> None:
         """Forget a no."""
-        self._recent[self.hashed(identity)][told] = None
+        self._put(identity, told, None)
+
+    def _put(self, identity: str, told: Told, is_pending: bool | None) -> None:
+        self._recent[self.hashed(identity)][told] = is_pending
+        if not self._is_kept and len(self._recent) > _MOST_UNWRITTEN:
+            self._file = self._file or SnapshotFile(None)
+            with self._file.transaction():
+                self.write()
 
     def has_opted_in(self, identity: str, told: Told) -> bool:
         """Say whether a user's yes was told before, and dealt with."""
@@ -92,7 +102,7 @@ class OptOuts:
 
     def opted_in(self, identity: str, told: Told, *, says_yes: bool) -> None:
         """Note what a stream said last of a subscription, once that is dealt with."""
-        if self._file is not None:
+        if self._is_kept:
             self._opt_ins[(self.hashed(identity), *told)] = says_yes
 
     def forget_opt_ins(self, identity: str) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from target_spotzee.sandbox import Fault
+from target_spotzee.sandbox import Fault, Sandbox
 from tests import tap
-from tests.consents import EMAIL, TEXT, Consenting, contact, customer
+from tests.consents import EMAIL, SCHEMA, TEXT, TYPES, Consenting, contact, customer
 from tests.nights import counts, why
+from tests.played import SECRET
 
 TOGGLES = "/subscriptions/batch"
 SYNC_AND_ASYNC = pytest.mark.parametrize("delivery", ["sync", "async"])
@@ -67,9 +68,10 @@ class TestRejectedHere:
         assert len(rejects(source)) == 1
 
     def test_who_is_not_there_is_not_made(self, source: Consenting, case: str) -> None:
-        columns, config, _ = BAD[case]
+        columns, config, code = BAD[case]
         ended = source.give({**no(), **columns}, **config)
         assert counts(ended) == {"read": 1, "rejected": 1}
+        assert ended.summary["rejects"].keys() == {code}
         assert source.users == {}
         assert source.subscriptions(ended) == {}
         source.give(contact("u", email="u@example.test"))
@@ -129,15 +131,12 @@ class TestRefusedBySpotzee:
         columns = ("id", "email", "phone", "plan", "wants_mail", "no_texts", "_sdc_deleted_at")
         config = {"schema": tap.schema("customers", columns), "removed_users": "delete"}
         source.give(customer("u"), **config)
-        source.sandbox.faults.add(refusing("/users/batch"))
         deleted = tap.record("customers", id="u", _sdc_deleted_at="2026-11-25T10:00:00+00:00")
-        ended = source.give(deleted, no(), **config)
-        assert counts(ended) == {"read": 2, "confirmed": 1, "rejected": 1}
-        source.sandbox.faults.replace()
-        looked_at = len(source.sandbox.moments)
-        source.give(customer("u", plan="back"), **config)
+        back = customer("u", plan="back")
+        source.sandbox.faults.add(refusing("/users/batch", nth=[3]))  # `back` takes two
+        ended = source.give(deleted, back, no(), **config)
+        assert counts(ended) == {"read": 3, "confirmed": 2, "rejected": 1}
         assert source.states["u"][EMAIL] == 0
-        assert not any(EMAIL in each.reached for each in source.sandbox.moments[looked_at:])
 
 
 class TestTheRecord:
@@ -188,6 +187,38 @@ class TestTheRecord:
         assert sets[-1] == 1
         assert 0 in sets
         assert source.sandbox.overlaps == []
+
+    def test_waits_until_it_is_known_whose_the_snapshot_is(self, source: Consenting) -> None:
+        source.give(customer("u"))
+        with Sandbox(
+            keys={SECRET: "editor"}, project_id=2, subscription_types=TYPES, watch=True
+        ) as other:
+            ended = source.give(no(no_texts="perhaps"), api_url=other.api_url)
+            assert ended.code == 2
+            assert [each for each in other.requests if each.method != "GET"] == []
+
+    def test_shows_its_user_to_other_streams_before_it_is_settled(self, source: Consenting) -> None:
+        """Or else another stream's deletion would take the user away."""
+        source.there("u", {EMAIL: 1})
+        columns = ("id", "email", "_sdc_deleted_at")
+        schema = SCHEMA + tap.schema("members", columns)
+        streams = {"members": {"mapping": {"external_id": "id"}}}
+        deleted = tap.record("members", id="u", _sdc_deleted_at="2026-11-25T10:00:00+00:00")
+        ended = source.give(
+            tap.record("members", id="u", email="u@example.test"),
+            no(no_texts="perhaps"),
+            deleted,
+            schema=schema,
+            streams=streams,
+            removed_users="delete",
+        )
+        assert counts(ended) == {"read": 3, "confirmed": 1, "ignored": 1, "rejected": 1}
+        assert source.users.keys() == {"u"}
+
+    def test_leaves_no_doubt_about_others(self, source: Consenting) -> None:
+        source.there("u", {EMAIL: 1})
+        source.give(no(no_texts="perhaps"), no("v"))
+        assert counts(source.give(no("v"))) == {"read": 1, "unchanged": 1}
 
     def test_is_superseded_by_a_newer_one(self, source: Consenting) -> None:
         source.there("u", {EMAIL: 1})

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from target_spotzee.snapshot import opt_outs as opt_outs_module
 from target_spotzee.snapshot.file import _MIGRATIONS, APPLICATION_ID, SnapshotFile
 from target_spotzee.snapshot.opt_outs import BY_SPOTZEE, OptOuts
 
 NO = (7, "customers")
 
 
-@pytest.fixture(params=["written", "not written", "in memory only"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> OptOuts:
-    if request.param == "in memory only":
+@pytest.fixture(params=["written", "not written", "for the run", "too many for the memory"])
+def kept(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> OptOuts:
+    if request.param == "too many for the memory":
+        monkeypatch.setattr(opt_outs_module, "_MOST_UNWRITTEN", 0)
+        return OptOuts()
+    if request.param == "for the run":
         return OptOuts()
     file = SnapshotFile(tmp_path / "snapshot.db")
     opt_outs = OptOuts(file)
@@ -78,3 +85,19 @@ def test_what_an_older_version_kept_before_a_deletion_is_carried_over(tmp_path: 
     file = SnapshotFile(path)
     assert OptOuts(file).of("eu") == {(7, BY_SPOTZEE): False}
     file.close()
+
+
+def test_a_million_take_no_more_memory_than_some_thousand() -> None:
+    """What is known for the run only goes to a file without a name."""
+    opt_outs = OptOuts()
+    tracemalloc.start()
+    try:
+        for number in range(25_000):
+            opt_outs.keep(f"e{number}", NO, is_pending=True)
+        held, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 6_000_000  # 8 MB, were all of them held
+    assert held < most
+    assert opt_outs.of("e0") == opt_outs.of("e24999") == {NO: True}
+    assert opt_outs.of("e25000") == {}
