@@ -298,7 +298,8 @@ def _tell(run: Run, options: Options) -> int:
         told = reports.history(run.snapshot.history(), is_json=options.is_json)
     else:
         id_ = options.explain or ""
-        told = reports.explanation(id_, run.snapshot.explain(id_), is_json=options.is_json)
+        streams, opt_outs = run.snapshot.explain(id_), run.snapshot.opt_outs.explain(id_)
+        told = reports.explanation(id_, streams, opt_outs, is_json=options.is_json)
     run.close()
     say(told)
     return 0

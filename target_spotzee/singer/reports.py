@@ -19,17 +19,24 @@ _HISTORY = (
 )
 
 
-def explanation(id_: str, streams: Sequence[Mapping[str, Any]], *, is_json: bool) -> str:
+def explanation(
+    id_: str,
+    streams: Sequence[Mapping[str, Any]],
+    opt_outs: Sequence[Mapping[str, Any]],
+    *,
+    is_json: bool,
+) -> str:
     """Return what is known of one user.
 
     Args:
         id_: As it was asked for.
         streams: What each stream knows; see `target_spotzee.snapshot.explanation`.
+        opt_outs: What the user said no to; see `target_spotzee.snapshot.opt_outs`.
         is_json: Whether a program reads it.
     """
     if is_json:
-        return json.dumps({"id": id_, "streams": streams}, indent=2)
-    if not streams:
+        return json.dumps({"id": id_, "streams": streams, "opt_outs": opt_outs}, indent=2)
+    if not streams and not opt_outs:
         return "the snapshot does not know this user"
     lines: list[str] = []
     for found in streams:
@@ -41,6 +48,13 @@ def explanation(id_: str, streams: Sequence[Mapping[str, Any]], *, is_json: bool
         rows += [(name, _moment(found[name]) or "never") for name in ("rejected", "removed")]
         rows.append(("next time", found["next"]))
         lines += [f"  {name.ljust(10)}{said}" for name, said in rows]
+    for no in opt_outs:
+        state = "confirmed" if no["is_confirmed"] else "pending: is told with what is sent next"
+        lines += [
+            f"opted out of subscription {no['type']}, by {no['known_by']}",
+            f"  told by   {no['told_by']}",
+            f"  state     {state}",
+        ]
     return "\n".join(lines)
 
 

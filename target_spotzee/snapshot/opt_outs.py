@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
-from target_spotzee.snapshot.file import SnapshotFile
+from target_spotzee.mapping.identities import identities_of
+from target_spotzee.snapshot.file import SnapshotFile, understood
 
 BY_SPOTZEE = ""
 """Stands for the stream where Spotzee itself told of an opt-out."""
@@ -68,6 +70,24 @@ class OptOuts:
             }
         known = {**found, **self._recent.get(user, {})}
         return {told: pending for told, pending in known.items() if pending is not None}
+
+    def explain(self, id_: str) -> list[dict[str, Any]]:
+        """Return what a user said no to, by either of its ids, for a person.
+
+        Raises:
+            SettingsError: The file is damaged.
+        """
+        with understood():
+            return [
+                {
+                    "type": type_,
+                    "told_by": "Spotzee" if stream == BY_SPOTZEE else f"stream {stream}",
+                    "known_by": "external_id" if identity[0] == "e" else "anonymous_id",
+                    "is_confirmed": not is_pending,
+                }
+                for identity in (*identities_of((id_, None)), *identities_of((None, id_)))
+                for (type_, stream), is_pending in sorted(self.of(identity).items())
+            ]
 
     def keep(self, identity: str, told: Told, *, is_pending: bool) -> None:
         """Note a no."""
