@@ -38,6 +38,7 @@ _NO_TEXT = Reason("text_invalid", "holds half of a surrogate pair, which is no c
 _TOO_DEEP = Reason("record_too_deep", "is nested too deeply")
 _NUMBER_TOO_LARGE = Reason("number_invalid", "holds a number that is too large for a double")
 _NO_JSON = Reason("stream_map_failed", "a stream map made a value that is not JSON")
+_UNENCODED = {UnicodeEncodeError: _NO_TEXT, RecursionError: _TOO_DEEP}
 
 logger = logging.getLogger("target-spotzee")
 
@@ -77,8 +78,7 @@ class Loader:
         self._mirror = mirror
         self._consents = consents or Consents(OptOuts(), Subscriptions())
         self._consents.ask_types = self._ask_types
-        self._is_asking = False
-        self._is_deciding = False
+        self._is_asking = self._is_deciding = False
         self._new_records = 0
         self._new_bytes = 0
         self._progress_at = clock() + PROGRESS_SECONDS
@@ -97,14 +97,8 @@ class Loader:
         """
         try:
             body = codec.encode_unicode(user.payload)
-        except UnicodeEncodeError:
-            self._refuse_user(user, ticket, kind, _NO_TEXT)
-            return
-        except RecursionError:
-            self._refuse_user(user, ticket, kind, _TOO_DEEP)
-            return
-        except TypeError:
-            self._refuse_user(user, ticket, kind, _NO_JSON)
+        except (UnicodeEncodeError, RecursionError, TypeError) as error:
+            self._refuse_user(user, ticket, kind, _UNENCODED.get(type(error), _NO_JSON))
             return
         if codec.may_be_too_large(body) and codec.proper(user.payload) is not user.payload:
             self._refuse_user(user, ticket, kind, _NUMBER_TOO_LARGE)

@@ -253,7 +253,7 @@ class SpotzeeSink(BatchSink):
         at = str(record[DELETED_AT])
         if not codec.is_text(at):
             reason = Reason("text_invalid", f"{DELETED_AT} is no text", DELETED_AT)
-            self._loader.reject(ticket, reason, ids)
+            self._reject(record, ticket, reason)
             return
         self._loader.remove(removal_of(ids, self._how, ticket, at, identities_of(ids)))
 

@@ -243,6 +243,6 @@ class TestTheRecord:
         assert source.users["u"]["data"] == {"plan": "new"}
 
     def test_that_names_nobody_is_only_rejected(self, source: Consenting) -> None:
-        ended = source.give({**no(), "id": None})
-        assert counts(ended) == {"read": 1, "rejected": 1}
+        ended = source.give({**no(), "id": None}, {**no(), "id": HALF})
+        assert counts(ended) == {"read": 2, "rejected": 2}
         assert source.written() == []
