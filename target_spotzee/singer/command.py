@@ -18,6 +18,7 @@ from singer_sdk.exceptions import (
     StreamMapConfigError,
 )
 
+from target_spotzee import codec
 from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.exceptions import RunError, SettingsError, SpotzeeError, unexpected
 from target_spotzee.mapping.users import Mapping as StreamMapping
@@ -298,6 +299,7 @@ def _tell(run: Run, options: Options) -> int:
         told = reports.history(run.snapshot.history(), is_json=options.is_json)
     else:
         id_ = options.explain or ""
+        id_ = id_ if codec.is_text(id_) else ""  # no user has an id that is no text
         streams, opt_outs = run.snapshot.explain(id_), run.snapshot.opt_outs.explain(id_)
         told = reports.explanation(id_, streams, opt_outs, is_json=options.is_json)
     run.close()

@@ -329,8 +329,6 @@ class Snapshot:
 
     def explain(self, id_: str) -> list[dict[str, Any]]:
         """Return what is known of a user, by either of its ids."""
-        if not codec.is_text(id_):
-            return []
         identities = [*identities_of((id_, None)), *identities_of((None, id_))]
         with understood():
             return explain(self._file, identities)
