@@ -158,7 +158,7 @@ class Client:
                 return Delivered(is_kept_out=meaning.states[type_] not in SUBSCRIBED)
             following = meaning.found.get("nextCursor")
             if not following:
-                return Delivered(is_kept_out=True) if item.is_withdrawn else None
+                return Delivered(is_kept_out=True) if type_ in item.withdrawn else None
             cursor = f"&cursor={quote(str(following), safe='')}"
 
     def _exchange(self, batch: Batch, key: str, *, is_fresh: bool) -> answers.Meaning:

@@ -63,7 +63,8 @@ class Consents:
         """Users of whom a deletion is on its way: only then Spotzee tells what they said no to."""
         self._undecided: dict[Item, Payload] = {}
         """Addresses of items behind such a deletion."""
-        self._asking: dict[str, Item] = {}
+        self._asking: dict[tuple[str, int], list[Item]] = {}
+        """Items that wait to opt in, unless Spotzee knows of a no, by user and type."""
         self.ask_types: Callable[[], list[SubscriptionType]] = list
         """Asks Spotzee which types there are."""
 
@@ -175,7 +176,7 @@ class Consents:
                 self._has_memory
                 and self._opt_outs.has_opted_in(identities[0], (type_, item.ticket.origin.stream))
             ):
-                self._asking[identities[0]] = item
+                self._asking.setdefault((identities[0], type_), []).append(item)
                 yield self._toggle(ASKED_OPT_INS, item, type_)
 
     def _put_off(self, item: Item, payload: Payload) -> Payload:
@@ -203,6 +204,9 @@ class Consents:
 
     def keep_outs(self, item: Item) -> bool:
         """Leave an item that is refused no steps but opt-outs; say whether it has any."""
+        for type_, wish in item.toggles:
+            if wish is Wish.ASK:
+                self._asks_no_more(item, type_)
         if self._undecided.pop(item, None) is not None:
             item.steps = self._own_outs(item)
         elif item.steps:
@@ -244,9 +248,8 @@ class Consents:
             self._opt_outs.keep(identity, told, is_pending=True)
             known.setdefault(identity, {})[told] = True
             self._opt_outs.opted_in(identity, told, says_yes=False)
-            asking = self._asking.pop(identity, None)
-            if asking is not None:
-                asking.is_withdrawn = True
+            for asking in self._asking.pop((identity, told[0]), ()):
+                asking.withdrawn |= {told[0]}
 
     def _outs(self, item: Item, known: Known) -> dict[int, bool]:
         """Return what a user is known to have said no to, and whether that is yet to be confirmed.
@@ -318,10 +321,15 @@ class Consents:
                 self._figures.kept_out += 1
             else:
                 self._figures.opted_in += 1
-            if not item.is_withdrawn:
+            if type_ not in item.withdrawn:
                 self._opt_outs.opted_in(item.identities[0], told, says_yes=True)
-            if self._asking.get(item.identities[0]) is item:
-                del self._asking[item.identities[0]]
+            self._asks_no_more(item, type_)
+
+    def _asks_no_more(self, item: Item, type_: int) -> None:
+        key = item.identities[0], type_
+        left = [each for each in self._asking.pop(key, ()) if each is not item]
+        if left:
+            self._asking[key] = left
 
 
 def _without_known(

@@ -37,7 +37,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
         first: What it was at first, once it has gone on.
         whole: All that the record says of its user, where ``body`` lacks some of it.
         toggles: What its record wishes of subscriptions, by the numbers of their types.
-        is_withdrawn: Whether an opt-out came after it, so that it opts in to nothing any more.
+        withdrawn: The types that an opt-out came for after it, so that it opts in to them no more.
         refusal: Why its record is rejected, once nothing of it is to be told but its opt-outs.
         doubtful_until: Until when an earlier step may still be applied once more.
         line: Stands for the record as the tap wrote it, where that is remembered.
@@ -56,7 +56,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     first: Kind | None = None
     whole: bytes = b""
     toggles: tuple[tuple[int, Wish], ...] = ()
-    is_withdrawn: bool = False
+    withdrawn: frozenset[int] = frozenset()
     refusal: Any = None
     doubtful_until: float = 0.0
     line: bytes = b""
