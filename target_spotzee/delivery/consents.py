@@ -202,12 +202,21 @@ class Consents:
         item.steps = self._own_outs(item)
         item.advance()
 
+    def remove(self, item: Item) -> None:
+        """Make a removal tell the opt-outs that its record says; it says some.
+
+        Whoever is deleted is told them should it come back, or should the deletion be refused.
+        """
+        self._note(item, self._identities(item), {})
+        if item.kind.removes == "mark":
+            item.steps = (*self._own_outs(item), *item.steps)
+
     def keep_outs(self, item: Item) -> bool:
         """Leave an item that is refused no steps but opt-outs; say whether it has any."""
         for type_, wish in item.toggles:
             if wish is Wish.ASK:
                 self._asks_no_more(item, type_)
-        if self._undecided.pop(item, None) is not None:
+        if self._undecided.pop(item, None) is not None or item.kind.removes is not None:
             item.steps = self._own_outs(item)
         elif item.steps:
             item.steps = tuple([step for step in item.steps if step.kind.sets == 0])
@@ -276,7 +285,7 @@ class Consents:
 
     def _toggle(self, kind: Kind, item: Item, type_: int) -> Step:
         name, id_ = _id_of(item)
-        if not item.kind.confirms:
+        if item.kind.is_patient or not item.kind.confirms:
             kind = PATIENT_TOGGLES[kind]
         body = {"subscription_id": type_, "state": kind.sets, name: id_}
         return Step(kind, codec.encode_unicode(body))

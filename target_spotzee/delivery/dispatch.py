@@ -106,7 +106,14 @@ class Dispatcher:
 
     def add(self, item: Item, payload: Payload, now: float) -> None:
         """Add a record's item; see `Backlog.add`."""
-        if (item.toggles or self._consents.are_needed) and item.kind in WITHHELD:
+        if item.is_ignored:
+            if not item.toggles:
+                self._settlement.ignored(item.ticket)
+                return
+            self._consents.opt_out(item)
+        elif item.toggles and item.kind.removes is not None:
+            self._consents.remove(item)
+        elif (item.toggles or self._consents.are_needed) and item.kind in WITHHELD:
             payload = self._consents.plan(item, payload)
         self._backlog.add(item, payload, now)
 
@@ -188,9 +195,9 @@ class Dispatcher:
 
     @staticmethod
     def _doubt_rejected(snapshot: Snapshot, batches: list[Batch]) -> None:
-        """Write down that opt-outs are about to change users whose records are rejected."""
+        """Write down that opt-outs are about to change users whose records are not sent."""
         toggled = [item for batch in batches if batch.kind.sets == 0 for item in batch.items]
-        rejected = [item for item in toggled if item.refusal is not None]
+        rejected = [item for item in toggled if item.tells_only or item.is_removal]
         for item in rejected:
             snapshot.doubt(item.identities[0])
         if rejected:
@@ -231,8 +238,8 @@ class Dispatcher:
         settled = verdict.delivered
         refused: list[Item] = []
         if batch.kind.sets == 0:
-            refused = [item for item in settled if item.refusal is not None]
-            settled = [item for item in settled if item.refusal is None]
+            refused = [item for item in settled if item.tells_only]
+            settled = [item for item in settled if not item.tells_only]
         if settled:
             self._settle(batch, settled, is_there=is_there)
         for item, error in verdict.rejected:
@@ -252,6 +259,8 @@ class Dispatcher:
 
     def _refuse(self, batch: Batch, item: Item, error: ItemError) -> None:
         """Note why Spotzee refuses an item, unless it is rejected for something else already."""
+        if item.is_ignored and error.code == "resource_missing":
+            return  # nobody can be reached who is not there
         if item.refusal is None:
             attempts = batch.attempts
             item.refusal = reason = Reason(
@@ -263,17 +272,19 @@ class Dispatcher:
                 self._settlement.hold_back(1, _unremoved(item, reason))
 
     def _reject(self, batch: Batch, items: list[Item]) -> None:
-        """Reject items of which nothing is left to be told."""
+        """Reject items of which nothing is left to be told, or ignore them."""
         for item in items:
-            if item.ticket.number:
+            if item.refusal is None:
+                self._settlement.ignored(item.ticket)
+            elif item.ticket.number:
                 self._settlement.rejected(item.ticket, item.refusal, item.ids)
         if self._snapshot is not None:
             self._snapshot.refused(batch, items)
 
     def _advance(self, batch: Batch, items: list[Item]) -> None:
         """Have items go on as what follows; what their batch left in doubt stays so."""
-        if self._snapshot is not None and batch.kind.removes is None:
-            self._snapshot.advanced(batch, items)
+        if self._snapshot is not None:
+            self._snapshot.advanced(batch, [item for item in items if not item.is_removal])
         doubtful_until = batch.attempts.doubtful_until
         for item in items:
             self._consents.decide(item)

@@ -10,7 +10,7 @@ from target_spotzee.delivery.comparison import Found
 from target_spotzee.delivery.removals import Removals, Shown, returned
 from target_spotzee.mapping.identities import identities_of
 from target_spotzee.objects.batch import Item
-from target_spotzee.objects.kinds import Payload
+from target_spotzee.objects.kinds import PATIENT, Payload
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Ids, Ticket
 from target_spotzee.snapshot.digests import digest
@@ -336,8 +336,7 @@ class Mirror:
 
     def _pass_over(self, stream: Stream, ticket: Ticket, ids: Ids) -> None:
         self._unchanged.append((ticket, ids))
-        if self._is_dry:
-            self.found[stream.name].unchanged += 1
+        self.found[stream.name].unchanged += self._is_dry
 
     def _use(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         snapshot = self._snapshot
@@ -362,6 +361,9 @@ class Mirror:
     def _remove(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         """Send the removal of a user whose record says that it was deleted."""
         snapshot, identity = self._snapshot, item.identities[0]
+        if item.is_ignored:
+            self._send(item, {}, self._now)
+            return
         now = snapshot.entries.of(identity)  # records just before this one included
         own = now.get(stream.number)
         if own is not None and own.is_spelt_otherwise(identity, item.ids[0]):
@@ -370,7 +372,8 @@ class Mirror:
                 f"stream {stream.name!r}: a deleted row removed nobody: another spelling of its id"
                 " lives",
             )
-            self._settlement.ignored(item.ticket)
+            item.is_ignored = True
+            self._send(item, {}, self._now)
             return
         is_elsewhere = any(
             number != stream.number and not entry.is_leaving for number, entry in now.items()
@@ -384,7 +387,8 @@ class Mirror:
             snapshot.entries.forget(identity, stream.number)
             if of_user is not None:
                 of_user.pop(stream.number, None)
-            self._settlement.ignored(item.ticket)
+            item.is_ignored, item.kind = True, PATIENT[item.kind]  # it may be queued
+            self._send(item, {}, self._now)
             return
         self.found[stream.name].removed += self._is_dry
         if item.kind.removes == "mark":

@@ -24,7 +24,15 @@ _ANYTHING = "--confirm-removals lets it through in one run"
 logger = logging.getLogger("target-spotzee")
 
 
-def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[str, ...]) -> Item:
+def removal_of(
+    ids: Ids,
+    how: str,
+    ticket: Ticket,
+    at: str,
+    identities: tuple[str, ...],
+    *,
+    is_ignored: bool = False,
+) -> Item:
     """Return the removal of a user.
 
     Args:
@@ -33,10 +41,11 @@ def removal_of(ids: Ids, how: str, ticket: Ticket, at: str, identities: tuple[st
         ticket: What it is settled with.
         at: The time that a mark bears.
         identities: The user's.
+        is_ignored: Nobody is removed; only what the record says no to is told.
     """
     external_id = str(ids[0])
     body = quote(external_id, safe="").encode()
-    item = Item(KINDS["removals", how], ids, identities, body, ticket)
+    item = Item(KINDS["removals", how], ids, identities, body, ticket, is_ignored=is_ignored)
     if how == "mark":
         body = codec.encode_unicode({"external_id": external_id, "data": {"removed_at": at}})
     item.steps = tuple(Step(kind, body) for kind in REMOVALS[how])

@@ -57,8 +57,8 @@ def _of_delivered(batch: Batch, errors: dict[int, ItemError], max_retry_seconds:
     for index, error in sorted(errors.items()):
         item = batch.items[index]
         is_awaited = batch.kind.is_patient and error.code == "resource_missing"
-        # Nobody knows whether the user of a rejected record will ever be there.
-        patience = PATIENCE_SECONDS if item.refusal else max(PATIENCE_SECONDS, max_retry_seconds)
+        # Nobody knows whether the user of a record that is not sent will ever be there.
+        patience = PATIENCE_SECONDS if item.tells_only else max(PATIENCE_SECONDS, max_retry_seconds)
         if is_awaited and batch.attempts.spent_seconds < patience:
             retried.append(item)
             continue

@@ -39,6 +39,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
         toggles: What its record wishes of subscriptions, by the numbers of their types.
         withdrawn: The types that an opt-out came for after it, so that it opts in to them no more.
         refusal: Why its record is rejected, once nothing of it is to be told but its opt-outs.
+        is_ignored: Whether its record is ignored, once its opt-outs are told.
         doubtful_until: Until when an earlier step may still be applied once more.
         line: Stands for the record as the tap wrote it, where that is remembered.
         digests: Eight bytes that stand for the item as its record was mapped, and `line`, likewise.
@@ -58,10 +59,21 @@ class Item(msgspec.Struct, eq=False, gc=False):
     toggles: tuple[tuple[int, Wish], ...] = ()
     withdrawn: frozenset[int] = frozenset()
     refusal: Any = None
+    is_ignored: bool = False
     doubtful_until: float = 0.0
     line: bytes = b""
     digests: bytes = b""
     entry: Any = None
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its user is removed."""
+        return (self.first or self.kind).removes is not None
+
+    @property
+    def tells_only(self) -> bool:
+        """Whether nothing of its record is to be told but its opt-outs."""
+        return self.is_ignored or self.refusal is not None
 
     @property
     def parts(self) -> list[tuple[bytes, Ticket]]:

@@ -19,7 +19,7 @@ from target_spotzee.mapping.samples import NumericStrings
 from target_spotzee.mapping.streams import StreamConfig
 from target_spotzee.mapping.subscriptions import SubscriptionType
 from target_spotzee.mapping.users import Mapping, User
-from target_spotzee.objects.kinds import Kind
+from target_spotzee.objects.kinds import PATIENT, Kind
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.records import Record, Ticket
@@ -239,14 +239,20 @@ class SpotzeeSink(BatchSink):
     def _remove(self, record: Record, ticket: Ticket) -> None:
         """Remove the user of a row that was deleted in the source; its columns are often missing.
 
+        What it says no to is told, whatever becomes of the user.
+
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if self._how == "keep":
+        is_kept, ids, noes = (
+            self._how == "keep",
+            self.mapping.ids(record),
+            self.mapping.noes(record),
+        )
+        if is_kept and not (ids and noes):
             self._settlement.ignored(ticket)
             return
-        ids = self.mapping.ids(record)
-        if ids is None or ids[0] is None:
+        if ids is None or (ids[0] is None and not is_kept):
             reason = Reason("identity_missing", "a deleted row without external_id", "external_id")
             self._reject(record, ticket, reason)
             return
@@ -255,7 +261,12 @@ class SpotzeeSink(BatchSink):
             reason = Reason("text_invalid", f"{DELETED_AT} is no text", DELETED_AT)
             self._reject(record, ticket, reason)
             return
-        self._loader.remove(removal_of(ids, self._how, ticket, at, identities_of(ids)))
+        how = "mark" if is_kept else self._how
+        item = removal_of(ids, how, ticket, at, identities_of(ids), is_ignored=is_kept)
+        item.toggles = tuple([(self.types[name].id, wish) for name, wish in noes])
+        if is_kept and not self.kind.confirms:  # its user may be queued
+            item.kind = PATIENT[item.kind]
+        self._loader.remove(item)
 
     def refuse(self, record: Record, ticket: Ticket, violation: str) -> None:
         """Reject a record that breaks the stream's schema.

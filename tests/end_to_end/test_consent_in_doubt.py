@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from target_spotzee.sandbox import Fault
-from tests.consents import EMAIL, TEXT, Consenting, customer
+from tests import tap
+from tests.consents import COLUMNS, EMAIL, TEXT, Consenting, contact, customer
+from tests.nights import counts
+
+SYNC_AND_ASYNC = pytest.mark.parametrize("delivery", ["sync", "async"])
+WITH_AND_WITHOUT_SNAPSHOT = pytest.mark.parametrize("memory", [{}, {"snapshot_path": None}])
+DELETABLE = tap.schema("customers", (*COLUMNS, "_sdc_deleted_at")) + tap.schema(
+    "contacts", ("id", "email", "phone")
+)
+GONE = "2026-11-25T10:00:00+00:00"
 
 STALL = Fault(effect="stall", path="/users/batch", nth=[1], seconds=0.3)
 
@@ -26,3 +37,91 @@ class TestAYesThatWaits:
         ended = source.give(*records, opt_in="unless_opted_out")
         assert source.subscriptions(ended) == {"opted_out": 1, "kept_out": 2}
         assert all(moment.states.get(EMAIL) != 1 for moment in source.sandbox.moments[1:])
+
+
+class TestADeletedRowThatSaysNo:
+    NO = customer("u", wants_mail=False, _sdc_deleted_at=GONE)
+
+    @SYNC_AND_ASYNC
+    @WITH_AND_WITHOUT_SNAPSHOT
+    @pytest.mark.parametrize(("how", "ends"), [("keep", "ignored"), ("mark", "confirmed")])
+    def test_tells_the_no_of_who_stays(
+        self, source: Consenting, how: str, ends: str, delivery: str, memory: dict[str, Any]
+    ) -> None:
+        entry = {"removed_users": how}
+        config = {"schema": DELETABLE, "entry": entry, "delivery": delivery, **memory}
+        source.give(customer("u"), **config)
+        ended = source.give(self.NO, **config)
+        assert counts(ended) == {"read": 1, ends: 1}
+        assert source.states["u"] == {EMAIL: 0, TEXT: 1}
+        assert source.subscriptions(ended) == {"opted_out": 1}
+        assert ("removed_at" in source.users["u"]["data"]) is (how == "mark")
+
+    @pytest.mark.parametrize("how", ["mark", "delete"])
+    def test_tells_the_no_of_who_is_in_another_stream(self, source: Consenting, how: str) -> None:
+        config = {"schema": DELETABLE, "removed_users": how}
+        source.give(customer("u"), contact("u", email="u@example.test"), **config)
+        ended = source.give(self.NO, **config)
+        assert counts(ended) == {"read": 1, "ignored": 1}
+        assert source.states["u"] == {EMAIL: 0, TEXT: 1}
+
+    @pytest.mark.parametrize("runs", [1, 2])
+    def test_is_remembered_should_its_user_come_back(self, source: Consenting, runs: int) -> None:
+        config = {"schema": DELETABLE, "removed_users": "delete"}
+        source.give(customer("u"), **config)
+        looked_at = len(source.sandbox.moments)
+        back = contact("u", email="u@example.test")
+        if runs == 1:
+            source.give(self.NO, back, **config)
+        else:
+            source.give(self.NO, **config)
+            source.give(back, **config)
+        assert source.users["u"]["email"] == "u@example.test"
+        assert source.states["u"] == {EMAIL: 0}
+        assert EMAIL not in source.sandbox.moments[-1].reached
+        looked_at += next(
+            n for n, each in enumerate(source.sandbox.moments[looked_at:]) if not each.reached
+        )
+        assert not any(EMAIL in each.reached for each in source.sandbox.moments[looked_at:])
+
+    @WITH_AND_WITHOUT_SNAPSHOT
+    def test_holds_the_state_until_the_no_is_told(
+        self, source: Consenting, memory: dict[str, Any]
+    ) -> None:
+        config = {"schema": DELETABLE, **memory}
+        source.give(customer("u"), **config)
+        source.sandbox.faults.add(Fault(effect="quota", path="/subscriptions/batch"))
+        ended = source.give(self.NO, **config)
+        assert (ended.code, ended.out) == (1, "")
+        assert counts(ended) == {"read": 1, "unsettled": 1}
+        source.sandbox.faults.replace()
+        source.give(self.NO, **config)
+        assert source.states["u"] == {EMAIL: 0, TEXT: 1}
+
+    def test_is_rejected_if_the_no_is_refused(self, source: Consenting) -> None:
+        source.give(customer("u"), schema=DELETABLE)
+        refusal = Fault(
+            effect="item_error",
+            path="/subscriptions/batch",
+            external_id="u",
+            code="state_conflict",
+            nth=[1],
+        )
+        source.sandbox.faults.add(refusal)
+        ended = source.give(self.NO, schema=DELETABLE)
+        assert counts(ended) == {"read": 1, "rejected": 1}
+        source.give(contact("u", email="u@example.test"), schema=DELETABLE)
+        assert source.states["u"] == {EMAIL: 0, TEXT: 1}
+
+    def test_of_nobody_tells_nobody(self, source: Consenting) -> None:
+        ended = source.give(self.NO, {**self.NO, "id": None}, schema=DELETABLE)
+        assert counts(ended) == {"read": 2, "ignored": 2}
+        assert source.users == {}
+
+    def test_tells_the_no_though_the_deletion_is_refused(self, source: Consenting) -> None:
+        config = {"schema": DELETABLE, "removed_users": "delete"}
+        source.give(customer("u"), **config)
+        source.sandbox.faults.add(Fault(effect="status", status=422, method="DELETE"))
+        ended = source.give(self.NO, **config)
+        assert counts(ended) == {"read": 1, "rejected": 1}
+        assert source.states["u"] == {EMAIL: 0, TEXT: 1}
