@@ -136,9 +136,11 @@ class Run:
             snapshot=self.snapshot,
         )
         self.consents = Consents(
-            OptOuts() if self.snapshot is None else self.snapshot.opt_outs,
+            OptOuts(has_links=settings.streams.have_subscriptions)
+            if self.snapshot is None
+            else self.snapshot.opt_outs,
             self._summary.subscriptions,
-            self.snapshot.linked if self.snapshot is not None else lambda _: (),
+            self.snapshot.linked if self.snapshot is not None else None,
             has_memory=self.snapshot is not None,
             is_dry=is_dry,
         )

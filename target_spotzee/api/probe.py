@@ -87,9 +87,9 @@ def probe_subscriptions(connection: Connection, configs: StreamConfigs) -> Itera
         RunError: Spotzee does not tell its types.
         SettingsError: It has no such type.
     """
-    entries = configs.by_stream or {}
-    if not any(entry.subscriptions for entry in entries.values()):
+    if not configs.have_subscriptions:
         return
+    entries = configs.by_stream or {}
     types: list[SubscriptionType] = []
     query = types_query()
     while query is not None:

@@ -38,7 +38,8 @@ class Consents:
     Args:
         opt_outs: What users said.
         figures: Counts the toggles.
-        linked: Returns the identities that an anonymous_id is known to belong to.
+        linked: Returns the identities that an anonymous_id is known to belong to; ``None``: those
+            that `link` tells of.
         has_memory: Whether it is known from earlier runs what a stream said last.
         is_dry: Spotzee is not asked for its types.
     """
@@ -47,14 +48,14 @@ class Consents:
         self,
         opt_outs: OptOuts,
         figures: Subscriptions,
-        linked: Callable[[str], Iterable[str]] = lambda _: (),
+        linked: Callable[[str], Iterable[str]] | None = None,
         *,
         has_memory: bool = False,
         is_dry: bool = False,
     ) -> None:
         self._opt_outs = opt_outs
         self._figures = figures
-        self._linked = linked
+        self._linked = linked or opt_outs.linked
         self._has_memory = has_memory
         self._is_dry = is_dry
         self._types: dict[int, SubscriptionType] = {}
@@ -110,6 +111,11 @@ class Consents:
     def are_needed(self) -> bool:
         """Whether an item that says nothing of subscriptions is to be planned nevertheless."""
         return self._opt_outs.are_known or bool(self._leaving)
+
+    def link(self, item: Item) -> None:
+        """Note that an item's two ids are one user's."""
+        external, anonymous = item.identities
+        self._opt_outs.link(anonymous, external)
 
     def leave(self, item: Item) -> None:
         """Note that a user is about to be deleted, after which it may come back."""
@@ -273,10 +279,13 @@ class Consents:
         for (type_, stream), is_pending in told.items():
             if not self._is_dry and type_ not in self.types:
                 continue  # Spotzee has no such type any more, so it reaches nobody
-            outs[type_] = outs.get(type_, False) or is_pending
-            for identity in item.identities if len(item.identities) > 1 else ():
-                if known.get(identity, {}).get((type_, stream)) is not is_pending:
-                    self._opt_outs.keep(identity, (type_, stream), is_pending=is_pending)
+            each, linked = (type_, stream), item.identities if len(item.identities) > 1 else ()
+            # Nobody knows who was told what is not known of both: they may have been two users.
+            must_tell = is_pending or any(each not in known.get(one, {}) for one in linked)
+            outs[type_] = outs.get(type_, False) or must_tell
+            for identity in linked:
+                if known.get(identity, {}).get(each) is not must_tell:
+                    self._opt_outs.keep(identity, each, is_pending=must_tell)
         return outs
 
     def _addresses(self, type_: int) -> Sequence[str]:

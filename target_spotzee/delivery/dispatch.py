@@ -106,6 +106,8 @@ class Dispatcher:
 
     def add(self, item: Item, payload: Payload, now: float) -> None:
         """Add a record's item; see `Backlog.add`."""
+        if len(item.identities) > 1:
+            self._consents.link(item)
         if item.is_ignored:
             if not item.toggles:
                 self._settlement.ignored(item.ticket)

@@ -84,6 +84,11 @@ class StreamConfigs:
     default: StreamConfig
     by_stream: Mapping[str, StreamConfig] | None = None
 
+    @property
+    def have_subscriptions(self) -> bool:
+        """Whether any of them says who wants what."""
+        return any(entry.subscriptions for entry in (self.by_stream or {}).values())
+
     def find(self, stream: str) -> StreamConfig | None:
         """Return a stream's entry: its own, else that of the glob with the most letters that fits.
 

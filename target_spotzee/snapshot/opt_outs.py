@@ -26,9 +26,11 @@ class OptOuts:
 
     Args:
         file: Where it is kept; ``None``: for this run only.
+        has_links: Whether it is remembered, for this run only, which ids are one user's. With a
+            file the snapshot does that.
     """
 
-    def __init__(self, file: SnapshotFile | None = None) -> None:
+    def __init__(self, file: SnapshotFile | None = None, *, has_links: bool = False) -> None:
         self._file = file
         self._is_kept = file is not None
         self._recent: defaultdict[bytes, dict[Told, bool | None]] = defaultdict(dict)
@@ -36,6 +38,9 @@ class OptOuts:
         self._found: dict[bytes, dict[Told, bool | None]] = {}
         """What the file has of users that were looked up together."""
         self._opt_ins: dict[tuple[bytes, int, str], bool] = {}
+        self._has_links = has_links
+        self._links: dict[str, dict[str, None]] = {}
+        """Each anonymous identity's others that the file does not have yet."""
         self.are_known = bool(self._rows("SELECT 1 FROM opt_outs LIMIT 1"))
         """Whether anybody is known to have said no."""
 
@@ -100,10 +105,26 @@ class OptOuts:
 
     def _put(self, identity: str, told: Told, is_pending: bool | None) -> None:
         self._recent[self.hashed(identity)][told] = is_pending
-        if not self._is_kept and len(self._recent) > _MOST_UNWRITTEN:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if not self._is_kept and len(self._recent) + len(self._links) > _MOST_UNWRITTEN:
             self._file = self._file or SnapshotFile(None)
             with self._file.transaction():
                 self.write()
+
+    def link(self, anonymous: str, external: str) -> None:
+        """Note that two ids are one user's, for this run."""
+        if self._has_links:
+            self._links.setdefault(anonymous, {})[external] = None
+            self._make_room()
+
+    def linked(self, anonymous: str) -> list[str]:
+        """Return the identities that an anonymous_id was linked to in this run."""
+        if not self._has_links:
+            return []
+        rows = self._rows("SELECT external FROM links WHERE anonymous = ?", anonymous)
+        return [*{**self._links.get(anonymous, {}), **dict.fromkeys(str(row[0]) for row in rows)}]
 
     def has_opted_in(self, identity: str, told: Told) -> bool:
         """Say whether a user's yes was told before, and dealt with."""
@@ -159,11 +180,16 @@ class OptOuts:
             "DELETE FROM opt_ins WHERE user = ? AND type = ? AND stream = ?",
             [key for key, says_yes in self._opt_ins.items() if not says_yes],
         )
+        self._file.write(
+            "INSERT OR IGNORE INTO links VALUES (?, ?)",
+            [(each, other) for each, others in self._links.items() for other in others],
+        )
         for user, of_user in self._recent.items():
             if user in self._found:
                 self._found[user].update(of_user)
         self._recent.clear()
         self._opt_ins.clear()
+        self._links.clear()
 
     @staticmethod
     def hashed(identity: str) -> bytes:

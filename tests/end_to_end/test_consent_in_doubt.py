@@ -17,6 +17,13 @@ DELETABLE = tap.schema("customers", (*COLUMNS, "_sdc_deleted_at")) + tap.schema(
     "contacts", ("id", "email", "phone")
 )
 GONE = "2026-11-25T10:00:00+00:00"
+LINKED: dict[str, Any] = {
+    "schema": tap.schema("customers", ("external_id", "anonymous_id", "email", "wants_mail"), []),
+    "entry": {"mapping": {}, "subscriptions": {"1": "wants_mail"}},
+}
+E, A = {"external_id": "e"}, {"anonymous_id": "a"}
+EMAIL_OF_E = {"email": "e@example.test"}
+NO: dict[str, Any] = {"wants_mail": False}
 
 STALL = Fault(effect="stall", path="/users/batch", nth=[1], seconds=0.3)
 
@@ -125,3 +132,44 @@ class TestADeletedRowThatSaysNo:
         ended = source.give(self.NO, **config)
         assert counts(ended) == {"read": 1, "rejected": 1}
         assert source.states["u"] == {EMAIL: 0, TEXT: 1}
+
+
+@SYNC_AND_ASYNC
+@WITH_AND_WITHOUT_SNAPSHOT
+class TestTwoIds:
+    @pytest.mark.parametrize(("said_by", "sent_by"), [(A, E), (E, A)])
+    def test_one_of_which_said_no_after_they_were_linked(
+        self,
+        source: Consenting,
+        said_by: dict[str, str],
+        sent_by: dict[str, str],
+        delivery: str,
+        memory: dict[str, Any],
+    ) -> None:
+        records = [E | A, said_by | NO, sent_by | EMAIL_OF_E]
+        ended = source.give(*records, **LINKED, delivery=delivery, **memory)
+        assert ended.code == 0
+        assert source.users["e"]["email"] == "e@example.test"
+        assert source.states["e"] == {EMAIL: 0}
+        assert not source.reached("e")
+
+    @pytest.mark.parametrize(("said_by", "sent_by"), [(A, E), (E, A)])
+    @pytest.mark.parametrize("runs", [1, 3])
+    def test_one_of_which_said_no_before_they_were_linked(
+        self,
+        source: Consenting,
+        said_by: dict[str, str],
+        sent_by: dict[str, str],
+        runs: int,
+        delivery: str,
+        memory: dict[str, Any],
+    ) -> None:
+        """The link may come without an address."""
+        records = [said_by | NO, sent_by | EMAIL_OF_E, E | A]
+        if runs == 1:
+            source.give(*records, **LINKED, delivery=delivery, **memory)
+        else:
+            for record in records:
+                source.give(record, **LINKED, delivery=delivery, **memory)
+        if runs == 1 or not memory:  # without a snapshot the next run knows nothing of it
+            assert source.states["e"][EMAIL] == 0

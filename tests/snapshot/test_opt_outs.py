@@ -101,3 +101,14 @@ def test_a_million_take_no_more_memory_than_some_thousand() -> None:
     assert held < most
     assert opt_outs.of("e0") == opt_outs.of("e24999") == {NO: True}
     assert opt_outs.of("e25000") == {}
+
+
+def test_links_are_remembered_for_the_run_and_take_no_more_memory_either() -> None:
+    opt_outs = OptOuts(has_links=True)
+    for number in range(25_000):
+        opt_outs.link(f"a{number}", f"e{number}")
+    opt_outs.link("a0", "eu")
+    assert opt_outs.linked("a0") == ["eu", "e0"]
+    assert opt_outs.linked("a24999") == ["e24999"]
+    assert opt_outs.linked("a25000") == []
+    assert len(opt_outs._links) < 11_000
