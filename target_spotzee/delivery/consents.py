@@ -198,7 +198,9 @@ class Consents:
         later = self._undecided.pop(item, None)
         if later is not None:
             identities = self._identities(item)
-            outs = self._outs(item, self._known(identities))
+            known = self._known(identities)
+            self._unsay_spotzee(item, known)
+            outs = self._outs(item, known)
             steps = self._steps(item, outs, later, identities)
             item.steps = steps or item.steps
 
@@ -257,6 +259,16 @@ class Consents:
                     if each[0] == type_ and (wish is Wish.IN or is_own):
                         self._opt_outs.lift(identity, each)
                         del of_identity[each]
+
+    def _unsay_spotzee(self, item: Item, known: Known) -> None:
+        """Lift what Spotzee told before a deletion, where the source says yes since, and decides.
+
+        What else is known may have come with a later record.
+        """
+        for type_, wish in item.toggles:
+            for identity, of_identity in known.items() if wish is Wish.IN else ():
+                if of_identity.pop((type_, BY_SPOTZEE), None) is not None:
+                    self._opt_outs.lift(identity, (type_, BY_SPOTZEE))
 
     def _note_no(self, identities: Sequence[str], told: Told, known: Known) -> None:
         for identity in identities:
@@ -330,10 +342,7 @@ class Consents:
             told = type_, item.ticket.origin.stream
             if item.kind.sets == 0:
                 self._figures.opted_out += 1
-                for identity in self._identities(item):
-                    for known, is_pending in self._opt_outs.of(identity).items():
-                        if known[0] == type_ and is_pending:
-                            self._opt_outs.keep(identity, known, is_pending=False)
+                self._has_told(item, type_)
                 continue
             if is_kept_out:
                 self._figures.kept_out += 1
@@ -342,6 +351,21 @@ class Consents:
             if type_ not in item.withdrawn:
                 self._opt_outs.opted_in(item.identities[0], told, says_yes=True)
             self._asks_no_more(item, type_)
+
+    def _has_told(self, item: Item, type_: int) -> None:
+        """Note that Spotzee has a no.
+
+        What it told itself before a deletion is set again with that, and no longer needed here; but
+        a refused item may be that deletion, which may yet be carried out.
+        """
+        for identity in self._identities(item):
+            for told, is_pending in self._opt_outs.of(identity).items():
+                if told[0] != type_:
+                    continue
+                if told[1] == BY_SPOTZEE and item.refusal is None and identity in item.identities:
+                    self._opt_outs.lift(identity, told)
+                elif is_pending:
+                    self._opt_outs.keep(identity, told, is_pending=False)
 
     def _asks_no_more(self, item: Item, type_: int) -> None:
         key = item.identities[0], type_

@@ -173,3 +173,36 @@ class TestTwoIds:
                 source.give(record, **LINKED, delivery=delivery, **memory)
         if runs == 1 or not memory:  # without a snapshot the next run knows nothing of it
             assert source.states["e"][EMAIL] == 0
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+class TestANoThatOnlySpotzeeKnew:
+    def back(self, source: Consenting, runs: int, back: dict[str, Any], **config: Any) -> None:
+        """Have a user say no in Spotzee, be deleted, and come back."""
+        source.give(customer("u", wants_mail=back.get("wants_mail")), **config)
+        source.sandbox.say("u", EMAIL, 0)
+        gone = tap.record("customers", id="u", _sdc_deleted_at=GONE)
+        if runs == 1:
+            source.give(gone, back, **config)
+        else:
+            source.give(gone, **config)
+            source.give(back, **config)
+
+    def test_does_not_outlive_a_deletion_where_the_source_decides(
+        self, source: Consenting, runs: int
+    ) -> None:
+        config = {"schema": DELETABLE, "removed_users": "delete", "opt_in": "follow"}
+        self.back(source, runs, customer("u", wants_mail=True, plan="back"), **config)
+        assert source.states["u"][EMAIL] == 1
+        source.give(contact("u", email="new@example.test"), **config)
+        assert source.states["u"][EMAIL] == 1
+
+    def test_does_not_overrule_what_the_user_says_in_spotzee_since(
+        self, source: Consenting, runs: int
+    ) -> None:
+        config = {"schema": DELETABLE, "removed_users": "delete"}
+        self.back(source, runs, customer("u", plan="back"), **config)
+        assert source.states["u"][EMAIL] == 0
+        source.sandbox.say("u", EMAIL, 1)
+        source.give(contact("u", email="new@example.test"), **config)
+        assert source.states["u"][EMAIL] == 1
