@@ -74,7 +74,7 @@ class Dispatcher:
         self._max_retry_seconds = max_retry_seconds
         self._resends: deque[Batch] = deque()
         self._doubtful: list[tuple[float, int, Batch, Item]] = []
-        """Items that went on as another kind, with what their batch's attempts left in doubt."""
+        """Settled items whose users have to wait, by until when, in the order they came."""
         self._order = count()
         self._following = 0
         self._failure: SpotzeeError | None = None
@@ -190,20 +190,9 @@ class Dispatcher:
             batches = [*islice(iter(self._next, None), room)]
             if not batches:
                 break
-            self._doubt_rejected(snapshot, batches)
             snapshot.sent(batches)
             for batch in batches:
                 self._workers.send(batch)
-
-    @staticmethod
-    def _doubt_rejected(snapshot: Snapshot, batches: list[Batch]) -> None:
-        """Write down that opt-outs are about to change users whose records are not sent."""
-        toggled = [item for batch in batches if batch.kind.sets == 0 for item in batch.items]
-        rejected = [item for item in toggled if item.tells_only or item.is_removal]
-        for item in rejected:
-            snapshot.doubt(item.identities[0])
-        if rejected:
-            snapshot.write()
 
     def _next(self) -> Batch | None:
         # What is left of a batch still owns its users, so it goes first.

@@ -336,7 +336,8 @@ class Mirror:
 
     def _pass_over(self, stream: Stream, ticket: Ticket, ids: Ids) -> None:
         self._unchanged.append((ticket, ids))
-        self.found[stream.name].unchanged += self._is_dry
+        if self._is_dry:
+            self.found[stream.name].unchanged += 1
 
     def _use(self, item: Item, stream: Stream, of_user: dict[int, Entry] | None) -> None:
         snapshot = self._snapshot

@@ -47,6 +47,7 @@ def register(
     try:
         mapper.register_raw_stream_schema(stream, body, keys)
     except (StreamMapConfigError, MapExpressionError, NotImplementedError) as error:
+        # The last is what the SDK raises for an `__else__` that it has no meaning for.
         raise MappingError(f"{of_stream}: stream_maps: {error}") from None
     except Exception as error:  # noqa: BLE001 - a SCHEMA can hold anything
         if str(error).startswith(_DUPLICATE):

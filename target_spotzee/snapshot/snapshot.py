@@ -127,14 +127,18 @@ class Snapshot:
 
     def sent(self, batches: Iterable[Batch]) -> None:
         """Write down, durably, batches that are about to leave; parts of a batch are known."""
-        has_removals = False
+        everything = False
         for batch in batches:
             if batch.kind in PATIENT:
                 self._be_patient(batch)
+            for item in batch.items if batch.kind.sets == 0 else ():
+                if item.tells_only or item.is_removal:  # a user changes whose record is not sent
+                    self.doubt(item.identities[0])
+                    everything = True
             if not batch.kind.writes or self._departures.knows(batch):
                 continue
             if batch.kind.removes:  # whoever comes back is sent whole, in every stream
-                has_removals = True
+                everything = True
                 for item in batch.items:
                     key = self._key(item)
                     self.doubt(key[0], LEAVING)
@@ -145,8 +149,8 @@ class Snapshot:
             self.entries.open(
                 self._latest, [key for item in batch.items for key in self._keys(item)]
             )
-        if has_removals or self.entries.has_new_batches:
-            self.write(everything=has_removals or self.entries.unwritten > _MOST_UNWRITTEN)
+        if everything or self.entries.has_new_batches:
+            self.write(everything=everything or self.entries.unwritten > _MOST_UNWRITTEN)
 
     def _be_patient(self, batch: Batch) -> None:
         """Wait for a user who is to be removed, if a write of it may not be seen yet."""
@@ -208,8 +212,7 @@ class Snapshot:
     def confirmed(self, batch: Batch, items: Sequence[Item]) -> None:
         """Note that Spotzee took users, or accepted them."""
         number = self._departures.number(batch)
-        is_doubtful = batch.attempts.doubtful_until > 0
-        is_doubtful = is_doubtful or not batch.kind.confirms
+        is_doubtful = batch.attempts.doubtful_until > 0 or not batch.kind.confirms
         kept = []
         for item in items:
             entry: Entry | None = item.entry
