@@ -29,6 +29,7 @@ from target_spotzee.delivery.dry_run import DryRun
 from target_spotzee.delivery.loader import Loader
 from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.delivery.removals import Removals
+from target_spotzee.delivery.subscription_types import SubscriptionTypes
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.delivery.workers import Sender, Workers
 from target_spotzee.exceptions import (
@@ -135,14 +136,15 @@ class Run:
             max_rejects=settings.most_rejects,
             snapshot=self.snapshot,
         )
+        types = SubscriptionTypes(is_dry=is_dry)
         self.consents = Consents(
             OptOuts(has_links=settings.streams.have_subscriptions)
             if self.snapshot is None
             else self.snapshot.opt_outs,
+            types,
             self._summary.subscriptions,
             self.snapshot.linked if self.snapshot is not None else None,
             has_memory=self.snapshot is not None,
-            is_dry=is_dry,
         )
         gate = Gate(Pacer(settings.max_requests_per_10s, time.monotonic, random.random))
         connect = _connecting(settings, gate) if dry_run is None else lambda: dry_run
@@ -170,7 +172,7 @@ class Run:
             progress=self._summary.progress,
             records_per_look=settings.batch_size_rows if self.mirror is None else MOST_LOOKED_UP,
             mirror=self.mirror,
-            consents=self.consents,
+            types=types,
         )
 
     def _mirror(self, asked: Asked, *, is_dry: bool, is_cut: bool) -> Mirror | None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from target_spotzee.api import answers
 from target_spotzee.api.answers import Answer, Retry
 from target_spotzee.api.connection import Connection, NoAnswerError
 from target_spotzee.exceptions import RunError
 from target_spotzee.mapping.streams import StreamConfigs
-from target_spotzee.mapping.subscriptions import (
-    SubscriptionType,
-    read_types,
-    resolve,
-    types_query,
-)
+from target_spotzee.mapping.subscriptions import all_types, resolve
 from target_spotzee.objects.kinds import TYPES, Kind
 
 
@@ -90,9 +86,8 @@ def probe_subscriptions(connection: Connection, configs: StreamConfigs) -> Itera
     if not configs.have_subscriptions:
         return
     entries = configs.by_stream or {}
-    types: list[SubscriptionType] = []
-    query = types_query()
-    while query is not None:
+
+    def ask(query: str) -> dict[str, Any]:
         try:
             answer = connection.exchange(*TYPES.request([query.encode()]), {})
         except NoAnswerError as error:
@@ -103,8 +98,9 @@ def probe_subscriptions(connection: Connection, configs: StreamConfigs) -> Itera
                 f"Spotzee does not tell its subscription types (HTTP {answer.status})",
                 answer.request_id,
             )
-        types += read_types(page)
-        query = types_query(page)
+        return page
+
+    types = all_types(ask)
     for stream, entry in entries.items():
         found = resolve(f"streams.{stream}.subscriptions", entry.subscriptions, types)
         for name, column in entry.subscriptions.items():

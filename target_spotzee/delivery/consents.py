@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from target_spotzee import codec
-from target_spotzee.exceptions import SettingsError
-from target_spotzee.mapping.subscriptions import ADDRESSES, SubscriptionType, resolve
-from target_spotzee.mapping.toggles import Wish, Wishes
+from target_spotzee.delivery.subscription_types import SubscriptionTypes
+from target_spotzee.mapping.subscriptions import ADDRESSES
+from target_spotzee.mapping.toggles import Wish
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import (
     ASKED_OPT_INS,
@@ -37,73 +37,33 @@ class Consents:
 
     Args:
         opt_outs: What users said.
+        types: The types of subscriptions.
         figures: Counts the toggles.
         linked: Returns the identities that an anonymous_id is known to belong to; ``None``: those
             that `link` tells of.
         has_memory: Whether it is known from earlier runs what a stream said last.
-        is_dry: Spotzee is not asked for its types.
     """
 
     def __init__(
         self,
         opt_outs: OptOuts,
+        types: SubscriptionTypes,
         figures: Subscriptions,
         linked: Callable[[str], Iterable[str]] | None = None,
         *,
         has_memory: bool = False,
-        is_dry: bool = False,
     ) -> None:
         self._opt_outs = opt_outs
+        self._types = types
         self._figures = figures
         self._linked = linked or opt_outs.linked
         self._has_memory = has_memory
-        self._is_dry = is_dry
-        self._types: dict[int, SubscriptionType] = {}
-        self._by_name: dict[str, int] = {}
         self._leaving: set[str] = set()
         """Users of whom a deletion is on its way: only then Spotzee tells what they said no to."""
         self._undecided: dict[Item, Payload] = {}
         """Addresses of items behind such a deletion."""
         self._asking: dict[tuple[str, int], list[Item]] = {}
         """Items that wait to opt in, unless Spotzee knows of a no, by user and type."""
-        self.ask_types: Callable[[], list[SubscriptionType]] = list
-        """Asks Spotzee which types there are."""
-
-    # The types
-
-    def learn(self, stream: str, names: Iterable[str]) -> dict[str, SubscriptionType]:
-        """Find the types that a stream's entry names.
-
-        Raises:
-            SettingsError: There is no such type, or it can't be told which is meant.
-        """
-        if self._is_dry:
-            types = [SubscriptionType(number, name, "") for number, name in enumerate(names, 1)]
-        else:
-            types = list(self.types.values())
-        found = resolve(f"streams.{stream}.subscriptions", names, types)
-        self._by_name.update({name: type_.id for name, type_ in found.items()})
-        return found
-
-    @property
-    def types(self) -> dict[int, SubscriptionType]:
-        """All types, by their numbers; Spotzee is asked for them once.
-
-        Raises:
-            SettingsError: It does not tell.
-        """
-        if not self._types and not self._is_dry:
-            self._types = {type_.id: type_ for type_ in self.ask_types()}
-            if not self._types:
-                raise SettingsError(
-                    "subscriptions: Spotzee tells of no subscription types; make one there first,"
-                    " or take subscriptions out",
-                )
-        return self._types
-
-    def toggles(self, wishes: Wishes) -> tuple[tuple[int, Wish], ...]:
-        """Return what a record says of subscriptions by the numbers of their types."""
-        return tuple([(self._by_name[name], wish) for name, wish in wishes])
 
     # What is sent
 
@@ -142,7 +102,7 @@ class Consents:
             item.steps = tuple(self._opt_ins(item, {}, identities)) if item.toggles else ()
             return payload
         outs = self._outs(item, known)
-        withheld = {name for type_ in outs for name in self._addresses(type_)}
+        withheld = {name for type_ in outs for name in self._types.addresses(type_)}
         later = {
             name: value for name, value in payload.items() if name in withheld and value is not None
         }
@@ -154,10 +114,11 @@ class Consents:
     ) -> tuple[Step, ...]:
         """Return what follows on the first upsert, from which some addresses were withheld."""
         own = {type_ for type_, wish in item.toggles if wish is Wish.OUT}
+        addresses = self._types.addresses
         steps = [
             self._toggle(OPT_OUTS, item, type_)
             for type_, is_pending in outs.items()
-            if is_pending or type_ in own or not later.keys().isdisjoint(self._addresses(type_))
+            if is_pending or type_ in own or not later.keys().isdisjoint(addresses(type_))
         ]
         if later:
             steps.append(self._address(item, later))
@@ -289,7 +250,7 @@ class Consents:
                 told[each] = told.get(each, False) or is_pending
         outs: dict[int, bool] = {}
         for (type_, stream), is_pending in told.items():
-            if not self._is_dry and type_ not in self.types:
+            if not self._types.exists(type_):
                 continue  # Spotzee has no such type any more, so it reaches nobody
             each, linked = (type_, stream), item.identities if len(item.identities) > 1 else ()
             # Nobody knows who was told what is not known of both: they may have been two users.
@@ -299,10 +260,6 @@ class Consents:
                 if known.get(identity, {}).get(each) is not must_tell:
                     self._opt_outs.keep(identity, each, is_pending=must_tell)
         return outs
-
-    def _addresses(self, type_: int) -> Sequence[str]:
-        found = self._types.get(type_)
-        return SubscriptionType(type_, "", "").addresses if found is None else found.addresses
 
     def _toggle(self, kind: Kind, item: Item, type_: int) -> Step:
         name, id_ = _id_of(item)

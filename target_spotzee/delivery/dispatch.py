@@ -18,6 +18,7 @@ from target_spotzee.api.limits import Gate, StoppedError
 from target_spotzee.api.waits import Clock
 from target_spotzee.delivery.backlog import Backlog
 from target_spotzee.delivery.consents import Consents
+from target_spotzee.delivery.subscription_types import SubscriptionTypes
 from target_spotzee.delivery.verdict import Verdict, judge
 from target_spotzee.delivery.workers import Outcome, Workers
 from target_spotzee.exceptions import SpotzeeError, unexpected
@@ -61,7 +62,7 @@ class Dispatcher:
         consents: Consents | None = None,
     ) -> None:
         self._backlog = backlog
-        self._consents = consents or Consents(OptOuts(), Subscriptions())
+        self._consents = consents or Consents(OptOuts(), SubscriptionTypes(), Subscriptions())
         self.holds = backlog.holds
         """Says whether an item of a user waits or is in flight; see `Backlog.holds`."""
         self._snapshot = snapshot
@@ -103,6 +104,11 @@ class Dispatcher:
             self._backlog.due_at if self._workers.have_room else math.inf,
             self._clock() + _PATIENCE_SECONDS if self._workers.are_quiet else math.inf,
         )
+
+    def leave(self, item: Item) -> None:
+        """Note a removal as it is read, before any record that comes after it is planned."""
+        if item.kind.removes == "delete":
+            self._consents.leave(item)
 
     def add(self, item: Item, payload: Payload, now: float) -> None:
         """Add a record's item; see `Backlog.add`."""

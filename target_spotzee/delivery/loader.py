@@ -7,26 +7,24 @@ the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from target_spotzee import codec
 from target_spotzee.api.waits import Clock
-from target_spotzee.delivery.consents import Consents
 from target_spotzee.delivery.dispatch import Dispatcher
 from target_spotzee.delivery.mirror import Mirror
+from target_spotzee.delivery.subscription_types import SubscriptionTypes
 from target_spotzee.delivery.wakeup import Wakeup
 from target_spotzee.mapping.identities import identities_of
-from target_spotzee.mapping.subscriptions import SubscriptionType, read_types, types_query
+from target_spotzee.mapping.subscriptions import all_types
 from target_spotzee.mapping.toggles import Wish, Wishes
 from target_spotzee.mapping.users import User
 from target_spotzee.objects.batch import Item
 from target_spotzee.objects.kinds import PROJECT, TYPES, Kind, Payload
 from target_spotzee.outcome.rejects import Reason
 from target_spotzee.outcome.settlement import Settlement
-from target_spotzee.outcome.summary import Subscriptions
 from target_spotzee.records import Ids, Ticket
-from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.unread import Unread
 
 PROGRESS_SECONDS = 10.0
@@ -54,7 +52,10 @@ class Loader:
         progress: Says in one line how far the run is.
         records_per_look: After so many new records it looks at what has come back.
         mirror: Decides what need not be sent, if there is a snapshot.
-        consents: Knows who said no.
+        types: The types of subscriptions.
+
+    Attributes:
+        types: The same; they are asked for here.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Loader:
         progress: Callable[[], str],
         records_per_look: int = _RECORDS_PER_LOOK,
         mirror: Mirror | None = None,
-        consents: Consents | None = None,
+        types: SubscriptionTypes | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._settlement = settlement
@@ -76,8 +77,8 @@ class Loader:
         self._progress = progress
         self._records_per_look = records_per_look
         self._mirror = mirror
-        self._consents = consents or Consents(OptOuts(), Subscriptions())
-        self._consents.ask_types = self._ask_types
+        self.types = types or SubscriptionTypes()
+        self.types.ask = lambda: all_types(lambda query: self._ask(TYPES, query.encode()))
         self._is_asking = self._is_deciding = False
         self._new_records = 0
         self._new_bytes = 0
@@ -114,7 +115,7 @@ class Loader:
         item = Item(kind, user.ids, user.identities, body, ticket)
         item.line = line
         if user.wishes:
-            item.toggles = self._consents.toggles(user.wishes)
+            item.toggles = self.types.numbered(user.wishes)
         self._take(item, user.payload)
 
     def remove(self, item: Item) -> None:
@@ -123,8 +124,7 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if item.kind.removes == "delete":
-            self._consents.leave(item)
+        self._dispatcher.leave(item)
         self._take(item, {})
 
     def _take(self, item: Item, payload: Payload) -> None:
@@ -188,7 +188,7 @@ class Loader:
         self._settlement.rejecting(ticket, reason, ids)
         if noes and ids is not None and kind is not None:
             item = Item(kind, ids, identities_of(ids), b"", ticket, refusal=reason)
-            item.toggles = self._consents.toggles(noes)
+            item.toggles = self.types.numbered(noes)
             if self._mirror is not None:
                 self._bind(self._mirror)
             self._dispatcher.add_opt_outs(item, self._clock())
@@ -330,19 +330,6 @@ class Loader:
         self._wait_while(lambda: self._dispatcher.answer is None)
         self._is_asking = was_asking
         return self._dispatcher.answer or {}
-
-    def _ask_types(self) -> list[SubscriptionType]:
-        found: list[SubscriptionType] = []
-        query = types_query()
-        while query is not None:
-            page = self._ask(TYPES, query.encode())
-            found += read_types(page)
-            query = types_query(page)
-        return found
-
-    def learn_types(self, stream: str, names: Iterable[str]) -> dict[str, SubscriptionType]:
-        """Find the subscription types that a stream's entry names; see `Consents.learn`."""
-        return self._consents.learn(stream, names)
 
     def activate(self, stream: str, version: int) -> None:
         """Note an ACTIVATE_VERSION; see `Mirror.activate`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -35,7 +35,24 @@ class SubscriptionType(NamedTuple):
         return () if self.channel in _WITHOUT_ADDRESS else tuple(ADDRESSES.values())
 
 
-def read_types(found: Mapping[str, Any]) -> list[SubscriptionType]:
+def all_types(ask: Callable[[str], Mapping[str, Any]]) -> list[SubscriptionType]:
+    """Return all types that Spotzee tells, page by page.
+
+    Args:
+        ask: Returns the page that a query asks for.
+    """
+    found: list[SubscriptionType] = []
+    query = "limit=100"
+    while True:
+        page = ask(query)
+        found += _types_on(page)
+        following = page.get("nextCursor")
+        if not following:
+            return found
+        query = f"limit=100&cursor={quote(str(following), safe='')}"
+
+
+def _types_on(found: Mapping[str, Any]) -> list[SubscriptionType]:
     """Return the types on a page that Spotzee tells; what can't be one is left out."""
     types = []
     for each in found.get("results") or ():
@@ -43,14 +60,6 @@ def read_types(found: Mapping[str, Any]) -> list[SubscriptionType]:
             name, channel = each.get("name"), each.get("channel")
             types.append(SubscriptionType(each["id"], str(name), str(channel or "")))
     return types
-
-
-def types_query(page: Mapping[str, Any] | None = None) -> str | None:
-    """Return the query for the first page of types, or for the one after a page."""
-    if page is None:
-        return "limit=100"
-    following = page.get("nextCursor")
-    return f"limit=100&cursor={quote(str(following), safe='')}" if following else None
 
 
 def resolve(

@@ -83,7 +83,7 @@ class SpotzeeSink(BatchSink):
         self._remembers = loader.remembers
         if config.subscriptions:
             self._check_subscriptions()
-            self.types = loader.learn_types(stream_name, config.subscriptions)
+            self.types = loader.types.learn(stream_name, config.subscriptions)
         self._looks = True
         # Without a memory of who was marked, every record says that its user is not.
         self._unmarks = self._how == "mark" and not self._remembers

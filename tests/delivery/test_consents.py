@@ -6,6 +6,7 @@ import pytest
 
 from target_spotzee import codec
 from target_spotzee.delivery.consents import Consents
+from target_spotzee.delivery.subscription_types import SubscriptionTypes
 from target_spotzee.mapping.subscriptions import SubscriptionType
 from target_spotzee.mapping.toggles import Wish
 from target_spotzee.objects.batch import Batch, Item
@@ -34,9 +35,9 @@ def opt_outs() -> OptOuts:
 
 @pytest.fixture
 def consents(opt_outs: OptOuts) -> Consents:
-    consents = Consents(opt_outs, Subscriptions())
-    consents.ask_types = lambda: [SubscriptionType(TYPE, "Newsletter", "email")]
-    return consents
+    types = SubscriptionTypes()
+    types.ask = lambda: [SubscriptionType(TYPE, "Newsletter", "email")]
+    return Consents(opt_outs, types, Subscriptions())
 
 
 def test_a_refused_item_whose_user_is_being_deleted_keeps_its_no(consents: Consents) -> None:

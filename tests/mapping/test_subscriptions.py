@@ -9,9 +9,8 @@ import pytest
 from target_spotzee.exceptions import SettingsError
 from target_spotzee.mapping.subscriptions import (
     SubscriptionType,
-    read_types,
+    all_types,
     resolve,
-    types_query,
 )
 
 NEWS, OFFERS, NUMBER = (
@@ -55,11 +54,20 @@ def test_each_channel_has_its_address(type_: SubscriptionType, addresses: tuple[
 
 def test_what_is_no_type_is_left_out() -> None:
     results: list[Any] = [NEWS._asdict(), None, {}, {"id": True}, {"id": "7"}, {"id": 3}]
-    assert read_types({"results": results}) == [NEWS, SubscriptionType(3, "None", "")]
-    assert read_types({}) == []
+    types = all_types(lambda _query: {"results": results})
+    assert types == [NEWS, SubscriptionType(3, "None", "")]
+    assert all_types(lambda _query: {}) == []
 
 
 def test_there_may_be_more_pages() -> None:
-    assert types_query() == "limit=100"
-    assert types_query({"nextCursor": "a/b"}) == "limit=100&cursor=a%2Fb"
-    assert types_query({"nextCursor": None}) is None
+    pages: dict[str, Any] = {
+        "limit=100": {"results": [NEWS._asdict()], "nextCursor": "a/b"},
+        "limit=100&cursor=a%2Fb": {"results": [{"id": 3}], "nextCursor": None},
+    }
+
+    def ask(query: str) -> dict[str, Any]:
+        page: dict[str, Any] = pages.pop(query)
+        return page
+
+    assert [type_.id for type_ in all_types(ask)] == [NEWS.id, 3]
+    assert pages == {}
