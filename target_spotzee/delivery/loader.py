@@ -7,7 +7,7 @@ the tap is silent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from target_spotzee import codec
@@ -55,7 +55,8 @@ class Loader:
         types: The types of subscriptions.
 
     Attributes:
-        types: The same; they are asked for here.
+        mirror: The same.
+        types: The same; Spotzee is asked for them here.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Loader:
         self._clock = clock
         self._progress = progress
         self._records_per_look = records_per_look
-        self._mirror = mirror
+        self.mirror = mirror
         self.types = types or SubscriptionTypes()
         self.types.ask = lambda: all_types(lambda query: self._ask(TYPES, query.encode()))
         self._is_asking = self._is_deciding = False
@@ -128,9 +129,9 @@ class Loader:
         self._take(item, {})
 
     def _take(self, item: Item, payload: Payload) -> None:
-        if self._mirror is None:
+        if self.mirror is None:
             self._dispatcher.add(item, payload, self._clock())
-        elif self._mirror.take(item, payload):
+        elif self.mirror.take(item, payload):
             return
         self._count(len(item.body))
 
@@ -140,14 +141,9 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if self._mirror is not None:
-            self._mirror.take_unread(record)
+        if self.mirror is not None:
+            self.mirror.take_unread(record)
             self._count(len(record.raw))
-
-    def mix(self, stream: str, recipe: bytes) -> None:
-        """Note what decides how a stream's records are mapped; see `Mirror.mix`."""
-        if self._mirror is not None:
-            self._mirror.mix(stream, recipe)
 
     def _count(self, size: int) -> None:
         """Look at what has come back once enough came in."""
@@ -189,8 +185,8 @@ class Loader:
         if noes and ids is not None and kind is not None:
             item = Item(kind, ids, identities_of(ids), b"", ticket, refusal=reason)
             item.toggles = self.types.numbered(noes)
-            if self._mirror is not None:
-                self._bind(self._mirror)
+            if self.mirror is not None:
+                self._bind(self.mirror)
             self._dispatcher.add_opt_outs(item, self._clock())
             if not self._is_deciding:
                 self._count(0)
@@ -202,9 +198,9 @@ class Loader:
 
     def refuse(self, ticket: Ticket, ids: Ids | None) -> None:
         """Note whom a record that can't be sent is about; see `Mirror.refuse`."""
-        if self._mirror is not None:
+        if self.mirror is not None:
             self._decide()
-            self._mirror.refuse(ticket, ids)
+            self.mirror.refuse(ticket, ids)
 
     def checkpoint(self, state: str, unfinished: frozenset[str] = frozenset()) -> None:
         """Note a state of the tap's, and print it if it is safe already.
@@ -214,10 +210,10 @@ class Loader:
             unfinished: The streams that it says are not read to their end.
         """
         self._settlement.checkpoint(state)
-        if self._mirror is None:
+        if self.mirror is None:
             self._settlement.publish()
         else:  # each state that is printed costs a wait for the disk, so not each is
-            self._mirror.checkpoint(unfinished)
+            self.mirror.checkpoint(unfinished)
             self._count(len(state))
 
     def wait_for_input(self, fd: int) -> None:
@@ -232,7 +228,7 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if self._mirror is not None and self._mirror.has_undecided and self._wakeup.wait(0, fd):
+        if self.mirror is not None and self.mirror.has_undecided and self._wakeup.wait(0, fd):
             return  # the more are decided at once, the less each costs
         while not self._wakeup.wait(self._do_what_is_due(), fd):
             pass
@@ -260,12 +256,12 @@ class Loader:
         Raises:
             SpotzeeError: The run has to stop.
         """
-        if self._mirror is None:
+        if self.mirror is None:
             return
-        self._mirror.judge()
-        if self._mirror.has_leavers:
-            self._bind(self._mirror)
-        for item in self._mirror.leavers():
+        self.mirror.judge()
+        if self.mirror.has_leavers:
+            self._bind(self.mirror)
+        for item in self.mirror.leavers():
             self._dispatcher.add(item, {}, self._clock())
             if self._dispatcher.full:
                 self._wait_while(lambda: self._dispatcher.full)
@@ -309,7 +305,7 @@ class Loader:
 
     def _decide(self) -> None:
         """Send what changed on its way, once it is known that the snapshot is this project's."""
-        mirror = self._mirror
+        mirror = self.mirror
         if mirror is None or not mirror.has_undecided or self._is_asking:
             return
         self._bind(mirror)
@@ -331,52 +327,18 @@ class Loader:
         self._is_asking = was_asking
         return self._dispatcher.answer or {}
 
-    def activate(self, stream: str, version: int) -> None:
-        """Note an ACTIVATE_VERSION; see `Mirror.activate`."""
-        if self._mirror is not None:
-            self._decide()
-            self._mirror.activate(stream, version)
+    def decided(self) -> Mirror | None:
+        """Return the mirror, if there is one, once it has decided on every record that was read.
 
-    def is_partial(self, stream: str) -> None:
-        """Note that only what changed is read of a stream; see `Mirror.is_partial`."""
-        if self._mirror is not None:
-            self._mirror.is_partial(stream)
-
-    def comes_from(self, stream: str, source: str) -> None:
-        """Note which of the tap's streams a stream is; see `Mirror.comes_from`."""
-        if self._mirror is not None:
-            self._decide()
-            self._mirror.comes_from(stream, source)
-
-    def replay(self) -> None:
-        """Note that the input holds rejects that are sent again; see `Mirror.replay`."""
-        if self._mirror is not None:
-            self._mirror.replay()
-
-    def was_sent_since(self, stream: str, ids: Ids | None, run_id: str, time: str) -> bool:
-        """Say whether a user was sent in a later run; see `History.was_sent_since`."""
-        if self._mirror is None or ids is None:
-            return False
-        return self._mirror.was_sent_since(identities_of(ids)[0], stream, run_id, time)
-
-    def share(self, stream: str) -> None:
-        """Note that several of the tap's streams are one here; see `Mirror.share`."""
-        if self._mirror is not None:
-            self._decide()
-            self._mirror.share(stream)
-
-    def describe(
-        self, stream: str, writes: Sequence[str], *, is_whole: bool, tells_deleted: bool
-    ) -> None:
-        """Note a stream before its records; see `Mirror.describe`."""
-        if self._mirror is not None:
-            self._decide()
-            self._mirror.describe(stream, writes, is_whole=is_whole, tells_deleted=tells_deleted)
+        So it can be told of what is not a record in its place between the records.
+        """
+        self._decide()
+        return self.mirror
 
     @property
     def remembers(self) -> bool:
         """Whether there is a snapshot."""
-        return self._mirror is not None
+        return self.mirror is not None
 
     def _settle_finished(self) -> None:
         self._wakeup.check()

@@ -13,6 +13,7 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 
 from target_spotzee import codec, fields
 from target_spotzee.delivery.loader import Loader
+from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.mapping.columns import DELETED_AT
 from target_spotzee.mapping.identities import identity_of
 from target_spotzee.outcome.settlement import Settlement
@@ -48,6 +49,7 @@ class KnownLines:
         route: The stream's only one.
         sink: Where it leads.
         column: The external_id's.
+        mirror: Is told what decides how they are mapped.
         loader: Takes them.
         settlement: Gives them their numbers.
     """
@@ -57,6 +59,7 @@ class KnownLines:
         route: Route,
         sink: SpotzeeSink,
         column: str,
+        mirror: Mirror,
         loader: Loader,
         settlement: Settlement,
     ) -> None:
@@ -78,16 +81,18 @@ class KnownLines:
             only_id, float_hook=Decimal
         ).decode
         self._tried = self._unknown = self._at_once = 0
-        loader.mix(route.origin.stream, made_of)
+        mirror.mix(route.origin.stream, made_of)
 
     @classmethod
-    def of(cls, route: Route, loader: Loader, settlement: Settlement) -> KnownLines | None:
+    def of(
+        cls, route: Route, mirror: Mirror, loader: Loader, settlement: Settlement
+    ) -> KnownLines | None:
         """Return what takes a route's records, if they can be taken unread."""
         sink = route.sink
         if not isinstance(sink, SpotzeeSink) or not route.is_plain:
             return None
         column = sink.mapping.id_column
-        return None if column is None else cls(route, sink, column, loader, settlement)
+        return None if column is None else cls(route, sink, column, mirror, loader, settlement)
 
     def take(self, message: RawRecord, line: str | bytes) -> bool:
         """Take a record, unless it has no id that can be right, or says that it is deleted."""

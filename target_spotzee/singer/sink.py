@@ -136,12 +136,14 @@ class SpotzeeSink(BatchSink):
 
     def _describe(self) -> None:
         types = [f"subscriptions.{type_.id}" for type_ in self.types.values()]
-        self._loader.describe(
-            self.stream_name,
-            [*self.mapping.writes, *types],
-            is_whole=self.stream_config.complete_pass,
-            tells_deleted=self._tells_deleted,
-        )
+        mirror = self._loader.decided()
+        if mirror is not None:
+            mirror.describe(
+                self.stream_name,
+                [*self.mapping.writes, *types],
+                is_whole=self.stream_config.complete_pass,
+                tells_deleted=self._tells_deleted,
+            )
         self._written = self.mapping.written
 
     def warnings(self, tap_columns: Iterable[str] | None) -> list[str]:

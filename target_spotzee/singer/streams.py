@@ -9,8 +9,10 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.mapper import PluginMapper, StreamMap
 
 from target_spotzee import codec
+from target_spotzee.delivery.mirror import Mirror
 from target_spotzee.exceptions import InputError, LimitReachedError, MappingError
 from target_spotzee.mapping.columns import DELETED_AT
+from target_spotzee.mapping.identities import identities_of
 from target_spotzee.mapping.users import Mapping as StreamMapping
 from target_spotzee.outcome.rejects import LESS_EXCLUDED
 from target_spotzee.outcome.replay import Replay
@@ -119,8 +121,9 @@ class Streams:
             for warning in route.sink.warnings(columns) if route.sink is not None else ():
                 self._warn(warning)
         self._routes[stream] = routes
-        if self._loader.remembers:
-            self._remember(stream, routes)
+        mirror = self._loader.decided()
+        if mirror is not None:
+            self._remember(mirror, stream, routes)
         self._schema_lines[stream] = line
         if self._validates:
             check = self._checks[stream] = RecordCheck(schema.body)
@@ -157,9 +160,7 @@ class Streams:
         settlement = self._settlement
         mark = None
         if isinstance(reject, dict):
-            self._loader.replay()
-            is_over = self._is_superseded(reject, record, routes)
-            if self._is_done(reject, routes, line, is_over=is_over):
+            if self._is_done(reject, record, routes, line):
                 return
             mark = self.replay.mark(line)
         if self._left is not None:
@@ -178,16 +179,16 @@ class Streams:
         if mark is not None:
             mark.close()
 
-    def _remember(self, stream: str, routes: list[Route]) -> None:
+    def _remember(self, mirror: Mirror, stream: str, routes: list[Route]) -> None:
         """Tell the snapshot what it has to know of a stream's routes."""
         for route in routes:
             if isinstance(route.sink, SpotzeeSink):
-                self._loader.comes_from(route.origin.stream, stream)
+                mirror.comes_from(route.origin.stream, stream)
             if self._is_shared(route, stream):
-                self._loader.share(route.origin.stream)
+                mirror.share(route.origin.stream)
         self._known.pop(stream, None)
         if len(routes) == 1 and not self._validates and self._left is None:
-            known = KnownLines.of(routes[0], self._loader, self._settlement)
+            known = KnownLines.of(routes[0], mirror, self._loader, self._settlement)
             if known is not None:
                 self._known[stream] = known
 
@@ -204,44 +205,45 @@ class Streams:
         known = self._known.get(message.stream)
         return known is not None and message.reject is None and known.take(message, line)
 
-    def _is_superseded(
-        self, reject: dict[str, Any], record: dict[str, Any], routes: Iterable[Route]
-    ) -> bool:
-        """Say whether a user was sent in a run after the one that could not remove it."""
-        return bool(record.get(DELETED_AT)) and any(
-            self._loader.was_sent_since(
-                route.origin.stream,
-                route.sink.mapping.ids(record),
-                str(reject.get("run_id")),
-                str(reject.get("time")),
-            )
-            for route in routes
-            if isinstance(route.sink, SpotzeeSink)
-        )
-
     def _is_done(
         self,
         reject: dict[str, Any],
-        routes: Iterable[Route],
+        record: dict[str, Any],
+        routes: list[Route],
         line: str | bytes,
-        *,
-        is_over: bool,
     ) -> bool:
         """Say whether a reject need not be sent again; if so, pass over its records."""
-        if not self.replay.is_done(reject) and not is_over:
+        mirror = self._loader.mirror
+        if mirror is not None:
+            mirror.replay()
+        is_over = mirror is not None and self._is_superseded(mirror, reject, record, routes)
+        if not (self.replay.is_done(reject) or is_over):
             return False
         for route in routes:
             self._settlement.ignored(self._settlement.issue(route.origin, line))
         return True
+
+    @staticmethod
+    def _is_superseded(
+        mirror: Mirror, reject: dict[str, Any], record: dict[str, Any], routes: list[Route]
+    ) -> bool:
+        """Say whether a user was sent in a run after the one that could not remove it."""
+        run_id, time = str(reject.get("run_id")), str(reject.get("time"))
+        return bool(record.get(DELETED_AT)) and any(
+            mirror.was_sent_since(identities_of(ids)[0], route.origin.stream, run_id, time)
+            for route in routes
+            if isinstance(route.sink, SpotzeeSink) and (ids := route.sink.mapping.ids(record))
+        )
 
     def activate(self, stream: str, version: object) -> None:
         """Note an ACTIVATE_VERSION of a stream, on each of its routes; of others there is none."""
         if type(version) is not int:
             self._warn(f"stream {stream!r}: an ACTIVATE_VERSION without a number is ignored")
             return
+        mirror = self._loader.decided()
         for route in self._routes.get(stream, ()):
-            if isinstance(route.sink, SpotzeeSink):
-                self._loader.activate(route.origin.stream, version)
+            if mirror is not None and isinstance(route.sink, SpotzeeSink):
+                mirror.activate(route.origin.stream, version)
 
     def checkpoint(self, value: object, text: str) -> None:
         """Note a state of the tap's.
@@ -255,7 +257,8 @@ class Streams:
                 only what changed was.
         """
         unfinished: frozenset[str] = frozenset()
-        if self._loader.remembers and isinstance(value, dict):
+        mirror = self._loader.mirror
+        if mirror is not None and isinstance(value, dict):
             partial, open_ = places.partial(value), places.unfinished(value)
             for route in self._loaded(partial):
                 if route.sink.stream_config.complete_pass:
@@ -265,7 +268,7 @@ class Streams:
                         " reads what changed; take complete_pass out, or have the tap read the"
                         " full table",
                     )
-                self._loader.is_partial(route.origin.stream)
+                mirror.is_partial(route.origin.stream)
             unfinished = frozenset(route.origin.stream for route in self._loaded(open_))
         self._loader.checkpoint(text, unfinished)
 
