@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,38 +19,17 @@ from pathlib import Path
 
 from tests.chaos.consent.finding import COLUMNS as CONSENT
 from tests.chaos.consent.finding import find as find_in_consent
-from tests.chaos.consent.finding import show as show_consent
 from tests.chaos.consent.scenario import CELLS as CONSENT_CELLS
+from tests.chaos.consent.show import show as show_consent
 from tests.chaos.finding import find
 from tests.chaos.mirror.finding import COLUMNS as MIRROR
 from tests.chaos.mirror.finding import find as find_in_mirror
 from tests.chaos.mirror.scenario import CELLS as MIRROR_CELLS
 from tests.chaos.mirror.show import show as show_mirror
 from tests.chaos.page import page
-from tests.chaos.run import play
-from tests.chaos.scenario import CELLS, scenario
+from tests.chaos.scenario import CELLS
+from tests.chaos.show import show
 from tests.chaos.table import FAULTS, Columns, Finding, Table
-from tests.chaos.verdict import judge
-
-
-def show(seed: int) -> bool:
-    """Run one seed and tell all about it; say whether all promises were kept."""
-    drawn = scenario(seed)
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
-    print(f"{' / '.join(map(str, drawn.cell))}: {drawn.feed.end} records, files in {folder}")
-    print(f"target  {drawn.settings}\nsandbox {drawn.sandbox}")
-    for fault in drawn.faults:
-        print(f"fault   {fault}")
-    outcome = play(drawn, folder)
-    for number, leg in enumerate(outcome.legs, 1):
-        states = [look.position for look in leg.looks]
-        print(f"process {number}: {leg.trouble}, exit {leg.exit_code}, states {states}")
-        (folder / f"stderr-{number}").write_text(leg.err, encoding="utf-8")
-    problems = judge(drawn, outcome)
-    for problem in problems:
-        print(f"{problem.kind}: {problem.text}")
-    print("all promises were kept" if not problems else f"{len(problems)} promises were not kept")
-    return not problems
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,6 @@ MIRRORS = Sort(
     find_in_mirror,
     show_mirror,
 )
-
 CONSENTS = Sort(
     "python -m tests.chaos --consent",
     CONSENT_CELLS,

@@ -368,6 +368,18 @@ CELLS = tuple(
 )
 
 
+def usual_settings(rng: random.Random, delivery: str, in_flight: int) -> dict[str, Any]:
+    """Draw the target's settings that every run has."""
+    return {
+        "batch_size_rows": rng.choice([3, 10, 20]),
+        "delivery": delivery,
+        "max_in_flight": in_flight,
+        "timeout_seconds": 1,
+        "max_retry_seconds": 300,
+        "run_id": rng.choice([None, "the same again"]),
+    }
+
+
 def scenario(seed: int) -> Scenario:
     """Draw the run of a seed; seeds in a row go round all the table's cells."""
     row, delivery, in_flight = CELLS[seed % len(CELLS)]
@@ -383,14 +395,7 @@ def scenario(seed: int) -> Scenario:
         few=rng.random() < 0.2 or row.few,
     )
     drawn = Scenario(seed, row.name, delivery, in_flight, feed, suspects=bad)
-    drawn.settings = {
-        "batch_size_rows": rng.choice([3, 10, 20]),
-        "delivery": delivery,
-        "max_in_flight": in_flight,
-        "timeout_seconds": 1,
-        "max_retry_seconds": 300,
-        "run_id": rng.choice([None, "the same again"]),
-    }
+    drawn.settings = usual_settings(rng, delivery, in_flight)
     drawn.sandbox = {"latency_ms": rng.choice([0, 0, 3]), "seed": seed}
     row.draw(rng, drawn)
     if not row.alone:

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from tests.chaos.verdict import KINDS, Problem
 
 
-class Finding(Protocol):
-    """What one seed came to."""
+@dataclass(frozen=True)
+class Finding:
+    """What one seed came to.
 
-    @property
-    def seed(self) -> int:
-        """The seed."""
+    Attributes:
+        seed: The seed.
+        cell: Its place in the table.
+        processes: How many it took.
+        records: How many rows the tap has.
+        problems: What was not kept.
+        seconds_to_exit: The longest from a signal to the end.
+    """
 
-    @property
-    def cell(self) -> tuple[str | int, ...]:
-        """Its place in the table."""
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What was not kept."""
-
-    @property
-    def seconds_to_exit(self) -> float:
-        """The longest from a signal to the end."""
+    seed: int
+    cell: tuple[str | int, ...]
+    processes: int
+    records: int
+    problems: list[Problem]
+    seconds_to_exit: float
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-from tests.chaos.finding import Finding, find
+from tests.chaos.finding import find
 from tests.chaos.page import page
 from tests.chaos.scenario import CELLS, scenario
-from tests.chaos.table import Table
+from tests.chaos.table import Finding, Table
 from tests.chaos.verdict import Problem
 
 SEEDS = range(4, len(CELLS), 10)

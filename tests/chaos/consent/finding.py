@@ -1,6 +1,4 @@
-"""One seed, run and judged; or told at length."""
-
-# ruff: noqa: T201 - it talks by printing
+"""One seed, run and judged."""
 
 from __future__ import annotations
 
@@ -8,11 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos import table
 from tests.chaos.consent.run import Outcome, play
-from tests.chaos.consent.scenario import Cell, Consent, consent
+from tests.chaos.consent.scenario import Consent, consent
 from tests.chaos.consent.verdict import KINDS, judge
 from tests.chaos.table import Columns
-from tests.chaos.verdict import Problem
 
 COLUMNS = Columns(
     ("opt_in", "delivery", "memory", "in flight"),
@@ -23,28 +21,16 @@ COLUMNS = Columns(
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(table.Finding):
     """What one seed came to.
 
     Attributes:
-        seed: The seed.
-        cell: Its place in the table.
-        processes: How many it took.
-        records: How many rows the tap has.
         moments: How many moments were looked at.
         opted_out: How many toggles unsubscribed, as the summaries say.
-        problems: What was not kept.
-        seconds_to_exit: The longest from a signal to the end.
     """
 
-    seed: int
-    cell: Cell
-    processes: int
-    records: int
     moments: int
     opted_out: int
-    problems: list[Problem]
-    seconds_to_exit: float
 
 
 def find(seed: int) -> Finding:
@@ -62,32 +48,8 @@ def found(drawn: Consent, outcome: Outcome) -> Finding:
         drawn.cell,
         len(legs),
         drawn.first(len(drawn.nights)),
-        sum(len(night.moments) for night in outcome.nights),
-        sum(leg.summary["subscriptions"]["opted_out"] for leg in legs if leg.summary),
         judge(drawn, outcome),
         max(leg.seconds_to_exit for leg in legs),
+        sum(len(night.moments) for night in outcome.nights),
+        sum(leg.summary["subscriptions"]["opted_out"] for leg in legs if leg.summary),
     )
-
-
-def show(seed: int) -> bool:
-    """Run one seed and tell all about it; say whether all promises were kept."""
-    drawn = consent(seed)
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-consent-{seed}-"))
-    print(f"{' / '.join(map(str, drawn.cell))}: files in {folder}")
-    print(f"target  {drawn.scenarios[0].settings}\nsandbox {drawn.scenarios[0].sandbox}")
-    outcome = play(drawn, folder)
-    for number, night in enumerate(outcome.nights):
-        told = drawn.nights[number]
-        print(f"night {number + 1}: erased {told.erased}, said {told.said}")
-        for fault in drawn.scenarios[number].faults:
-            print(f"  fault   {fault}")
-        for place, leg in enumerate(night.legs, 1):
-            summary = leg.summary or {}
-            print(f"  process {place}: {leg.trouble}, struck {leg.struck}, exit {leg.exit_code}")
-            print(f"    {summary.get('records')} {summary.get('subscriptions')}")
-            (folder / f"stderr-{number + 1}-{place}").write_text(leg.err, encoding="utf-8")
-    problems = judge(drawn, outcome)
-    for problem in problems:
-        print(f"{problem.kind}: {problem.text}")
-    print("all promises were kept" if not problems else f"{len(problems)} promises were not kept")
-    return not problems

@@ -9,7 +9,7 @@ from typing import Any
 from tests.chaos.consent.source import BUSY_NIGHTS, Night, draw
 from tests.chaos.feed import Feed
 from tests.chaos.mirror.befall import befall, kill_sending
-from tests.chaos.scenario import Scenario
+from tests.chaos.scenario import Scenario, usual_settings
 from tests.consents import HABITS, TYPES
 
 POLICIES = ("never", "unless_opted_out", "follow")
@@ -80,12 +80,7 @@ def consent(seed: int) -> Consent:
         "opt_in": policy,
     }
     settings: dict[str, Any] = {
-        "batch_size_rows": rng.choice([3, 10, 20]),
-        "delivery": delivery,
-        "max_in_flight": in_flight,
-        "timeout_seconds": 1,
-        "max_retry_seconds": 300,
-        "run_id": rng.choice([None, "the same again"]),
+        **usual_settings(rng, delivery, in_flight),
         "streams": {"customers": entry, "contacts": {"mapping": {"external_id": "id"}}},
         "removed_users": "delete" if deletes else None,
         "resend_after_days": rng.choice([30, 30, 0]),

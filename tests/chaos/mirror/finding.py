@@ -6,12 +6,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos import table
 from tests.chaos.mirror.evidence import removals
 from tests.chaos.mirror.run import Outcome, play
-from tests.chaos.mirror.scenario import Cell, Mirror, mirror
+from tests.chaos.mirror.scenario import Mirror, mirror
 from tests.chaos.mirror.verdict import KINDS, judge
 from tests.chaos.table import Columns
-from tests.chaos.verdict import Problem
 
 COLUMNS = Columns(
     ("signal", "removed_users", "delivery", "in flight"),
@@ -22,28 +22,16 @@ COLUMNS = Columns(
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(table.Finding):
     """What one seed came to.
 
     Attributes:
-        seed: The seed.
-        cell: Its place in the table.
-        processes: How many it took.
-        records: How many rows the tap has, those that stay the same each night included.
-        unchanged: How many were not sent, as the summaries say.
+        unchanged: How many records were not sent, as the summaries say.
         removals: How many users were deleted or marked.
-        problems: What was not kept.
-        seconds_to_exit: The longest from a signal to the end.
     """
 
-    seed: int
-    cell: Cell
-    processes: int
-    records: int
     unchanged: int
     removals: int
-    problems: list[Problem]
-    seconds_to_exit: float
 
 
 def find(seed: int) -> Finding:
@@ -67,8 +55,8 @@ def found(drawn: Mirror, outcome: Outcome) -> Finding:
         drawn.cell,
         len(processes),
         drawn.feed.records,
-        sum(summary["records"]["unchanged"] for summary in summaries if summary),
-        len(removed),
         judge(drawn, outcome),
         max(process.leg.seconds_to_exit for process in processes),
+        sum(summary["records"]["unchanged"] for summary in summaries if summary),
+        len(removed),
     )

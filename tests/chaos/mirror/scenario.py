@@ -12,7 +12,7 @@ from tests.chaos.mirror.befall import befall, kill_sending
 from tests.chaos.mirror.feed import SIGNALS, Feed, Signal
 from tests.chaos.mirror.nights import QUIET_NIGHTS, draw_feed
 from tests.chaos.mirror.source import MAIN, SECOND, Habits
-from tests.chaos.scenario import Scenario
+from tests.chaos.scenario import Scenario, usual_settings
 
 REMOVED = ("delete", "mark", "keep")
 Cell = tuple[str, str, str, int]
@@ -173,12 +173,7 @@ def _settings(rng: random.Random, cell: Cell, signals: dict[str, Signal]) -> dic
         if not everywhere:
             entries[stream]["removed_users"] = removed
     return {
-        "batch_size_rows": rng.choice([3, 10, 20]),
-        "delivery": delivery,
-        "max_in_flight": in_flight,
-        "timeout_seconds": 1,
-        "max_retry_seconds": 300,
-        "run_id": rng.choice([None, "the same again"]),
+        **usual_settings(rng, delivery, in_flight),
         "streams": entries,
         "removed_users": removed if everywhere else None,
         "max_removed_percent": rng.choice([100, 100, 10, 3]),

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.chaos.mirror.run import Process, play
 from tests.chaos.mirror.scenario import mirror
 from tests.chaos.mirror.verdict import judge
+from tests.chaos.show import tell
 
 
 def show(seed: int) -> bool:
@@ -29,11 +30,7 @@ def show(seed: int) -> bool:
                 print(f"  fault   {fault}")
         _tell(number, process)
         (folder / f"stderr-{number}").write_text(process.leg.err, encoding="utf-8")
-    problems = judge(drawn, outcome)
-    for problem in problems:
-        print(f"{problem.kind}: {problem.text}")
-    print("all promises were kept" if not problems else f"{len(problems)} promises were not kept")
-    return not problems
+    return tell(judge(drawn, outcome))
 
 
 def _tell(number: int, process: Process) -> None:
