@@ -54,6 +54,19 @@ def connection_to(sandbox: Sandbox) -> tuple[Endpoint, Connection]:
     return endpoint, connection
 
 
+def client_of(sandbox: Sandbox, gate: Gate, *, chance: float) -> Client:
+    endpoint, connection = connection_to(sandbox)
+    return Client(
+        endpoint,
+        gate,
+        connection,
+        clock=time.monotonic,
+        now=lambda: datetime.now(timezone.utc),
+        random=lambda: chance,
+        new_key=lambda: str(uuid.uuid4()),
+    )
+
+
 def test_an_error_page_of_megabytes_is_not_read_to_its_end(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(effect="status", status=502, html=True, huge_bytes=10_000_000))
     _, connection = connection_to(sandbox)
@@ -67,16 +80,7 @@ def test_a_request_that_broke_had_to_connect_or_was_refused_is_no_measure_for_ot
     sandbox: Sandbox,
 ) -> None:
     gate = Noting()
-    endpoint, connection = connection_to(sandbox)
-    client = Client(
-        endpoint,
-        gate,
-        connection,
-        clock=time.monotonic,
-        now=lambda: datetime.now(timezone.utc),
-        random=lambda: 0.0,
-        new_key=lambda: str(uuid.uuid4()),
-    )
+    client = client_of(sandbox, gate, chance=0.0)
     after = []
     with closing(client):
         for number in range(7):
@@ -92,16 +96,7 @@ def test_a_request_that_broke_had_to_connect_or_was_refused_is_no_measure_for_ot
 
 def test_looks_at_what_is_awaited_are_no_failed_attempts(sandbox: Sandbox) -> None:
     gate = Hurried()
-    endpoint, connection = connection_to(sandbox)
-    client = Client(
-        endpoint,
-        gate,
-        connection,
-        clock=time.monotonic,
-        now=lambda: datetime.now(timezone.utc),
-        random=lambda: 1.0,
-        new_key=lambda: str(uuid.uuid4()),
-    )
+    client = client_of(sandbox, gate, chance=1.0)
     sandbox.faults.add(Fault(effect="reset_before", nth=[7]))
     (ticket,) = strategies.tickets(1)
     item = Item(PATIENT[KINDS["removals", "mark"]], ("a", None), ("ea",), b"a", ticket)
