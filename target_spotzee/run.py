@@ -48,7 +48,7 @@ from target_spotzee.outcome.settlement import Settlement
 from target_spotzee.outcome.states import StateWriter
 from target_spotzee.outcome.summary import Requests, Summary
 from target_spotzee.settings.values import Settings
-from target_spotzee.snapshot.entries import MOST_LOOKED_UP
+from target_spotzee.snapshot.file import MOST_LOOKED_UP
 from target_spotzee.snapshot.opt_outs import OptOuts
 from target_spotzee.snapshot.snapshot import Snapshot
 

@@ -22,13 +22,10 @@ UNKNOWN = 2
 LEAVING = 3
 """A removal was begun, or another stream may have had the last word: all of it can be read."""
 
-MOST_LOOKED_UP = 250
-"""Identities that are looked up at once."""
-_FIND = {
-    room: "SELECT identity, stream, number, request, doubt, digests, spelling, columns FROM users"  # noqa: S608 - ours
-    f" WHERE identity IN ({', '.join('?' * room)})"
-    for room in (1, 16, 64, MOST_LOOKED_UP)
-}
+_FIND = (
+    "SELECT identity, stream, number, request, doubt, digests, spelling, columns FROM users"
+    " WHERE identity IN"
+)
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _PLAIN = "(?, ?, ?, ?, 0, ?, NULL, NULL)"
 """The same for nearly all users, `CLOSED`: what need not be handed over saves time."""
@@ -129,17 +126,13 @@ class Entries:
             identities = [identity for identity in identities if identity not in recent]
         else:
             found = {}
-        for start in range(0, len(identities), MOST_LOOKED_UP):
-            part = identities[start : start + MOST_LOOKED_UP]
-            room = next(size for size in _FIND if size >= len(part))
-            rows = self._file.rows(_FIND[room], [*part, *[None] * (room - len(part))])
-            for identity, stream, *of_entry in rows:
-                entry = Entry(*of_entry)
-                of_user = found.get(identity)
-                if of_user is None:
-                    found[identity] = {stream: entry}
-                else:
-                    of_user[stream] = entry
+        for identity, stream, *of_entry in self._file.among(_FIND, identities):
+            entry = Entry(*of_entry)
+            of_user = found.get(identity)
+            if of_user is None:
+                found[identity] = {stream: entry}
+            else:
+                of_user[stream] = entry
         return found
 
     def use(self, identity: str, stream: int, of_user: dict[int, Entry] | None) -> Entry:

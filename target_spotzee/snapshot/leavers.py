@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from target_spotzee.snapshot.entries import CLOSED, LEAVING, MOST_LOOKED_UP, Key
-from target_spotzee.snapshot.file import SnapshotFile
+from target_spotzee.snapshot.entries import CLOSED, LEAVING, Key
+from target_spotzee.snapshot.file import MOST_LOOKED_UP, SnapshotFile
 
 _MISSING = "WHERE stream = ? AND NOT seen(number)"
 _ELSEWHERE = (
@@ -221,12 +221,5 @@ class Leavers:
         self._begun.clear()
 
     def _among(self, table: str, identities: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        for start in range(0, len(identities), MOST_LOOKED_UP):
-            part = identities[start : start + MOST_LOOKED_UP]
-            rows = self._file.rows(
-                f"SELECT identity FROM {table} WHERE identity IN ({', '.join('?' * len(part))})",  # noqa: S608 - ours
-                part,
-            )
-            found.update(identity for (identity,) in rows)
-        return found
+        statement = f"SELECT identity FROM {table} WHERE identity IN"  # noqa: S608 - a name of ours
+        return {identity for (identity,) in self._file.among(statement, identities)}

@@ -13,9 +13,10 @@ from target_spotzee.snapshot.file import SnapshotFile, understood
 BY_SPOTZEE = ""
 """Stands for the stream where Spotzee itself told of an opt-out."""
 
-_MOST_LOOKED_UP = 250
 _MOST_UNWRITTEN = 10_000
 """Users of whom no more is held in memory, where no snapshot is written anyway."""
+
+_FIND = "SELECT user, type, stream, is_pending FROM opt_outs WHERE user"
 
 Told = tuple[int, str]
 """A subscription type, and the stream that told of it."""
@@ -44,7 +45,7 @@ class OptOuts:
         self.are_known = bool(self._rows("SELECT 1 FROM opt_outs LIMIT 1"))
         """Whether anybody is known to have said no."""
 
-    def _rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _rows(self, statement: str, *values: object) -> list[Any]:
         return [] if self._file is None else self._file.rows(statement, values)
 
     def look_up(self, identities: Sequence[str]) -> None:
@@ -53,26 +54,17 @@ class OptOuts:
         if self._file is None or not self.are_known:
             return
         users = [self.hashed(identity) for identity in identities]
-        for start in range(0, len(users), _MOST_LOOKED_UP):
-            part = users[start : start + _MOST_LOOKED_UP]
-            self._found.update({user: {} for user in part})
-            rows = self._file.rows(
-                "SELECT user, type, stream, is_pending FROM opt_outs"  # noqa: S608 - only marks
-                f" WHERE user IN ({', '.join('?' * len(part))})",
-                part,
-            )
-            for user, type_, stream, pending in rows:
-                self._found[user][type_, stream] = bool(pending)
+        self._found.update({user: {} for user in users})
+        for user, type_, stream, pending in self._file.among(f"{_FIND} IN", users):
+            self._found[user][type_, stream] = bool(pending)
 
     def of(self, identity: str) -> dict[Told, bool]:
         """Return what a user said no to, each with whether Spotzee is yet to confirm it."""
         user = self.hashed(identity)
         found = self._found.get(user)
         if found is None:
-            rows = self._rows("SELECT type, stream, is_pending FROM opt_outs WHERE user = ?", user)
-            found = {
-                (int(str(type_)), str(stream)): bool(pending) for type_, stream, pending in rows
-            }
+            rows = self._rows(f"{_FIND} = ?", user)
+            found = {(type_, stream): bool(pending) for _, type_, stream, pending in rows}
         known = {**found, **self._recent.get(user, {})}
         return {told: pending for told, pending in known.items() if pending is not None}
 
@@ -124,7 +116,9 @@ class OptOuts:
         if not self._has_links:
             return []
         rows = self._rows("SELECT external FROM links WHERE anonymous = ?", anonymous)
-        return [*{**self._links.get(anonymous, {}), **dict.fromkeys(str(row[0]) for row in rows)}]
+        return [
+            *{**self._links.get(anonymous, {}), **dict.fromkeys(external for (external,) in rows)}
+        ]
 
     def has_opted_in(self, identity: str, told: Told) -> bool:
         """Say whether a user's yes was told before, and dealt with."""
@@ -150,7 +144,7 @@ class OptOuts:
         """Forget what a user said yes to, who is gone."""
         user = self.hashed(identity)
         for type_, stream in self._rows("SELECT type, stream FROM opt_ins WHERE user = ?", user):
-            self._opt_ins[user, int(str(type_)), str(stream)] = False
+            self._opt_ins[user, type_, stream] = False
         for key in self._opt_ins:
             if key[0] == user:
                 self._opt_ins[key] = False
